@@ -1,0 +1,152 @@
+/* The messages: what may stand in a cell, with the payload of each kind. */
+#ifndef HV_ABI_MESSAGE_H_
+#define HV_ABI_MESSAGE_H_
+
+#include <stdint.h>
+
+#include "abi/cell.h"
+
+/* Sender -> receiver is given for each. "vCPU" is a vCPU thread of hv_kernel. */
+enum hv_kind {
+  HV_KIND_NONE = 0,
+
+  /* Accesses: vCPU -> the endpoint of the route. */
+  HV_KIND_READ = 1,         /* hv_access; answered by READ_DONE with the same tag */
+  HV_KIND_WRITE = 2,        /* hv_access; answered by WRITE_DONE with the same tag */
+  HV_KIND_WRITE_POSTED = 3, /* hv_access; tag 0, not answered */
+  HV_KIND_READ_DONE = 4,    /* hv_access_done */
+  HV_KIND_WRITE_DONE = 5,   /* hv_access_done */
+
+  /* What belongs to the vCPU: vCPU -> vcpu_svc. */
+  HV_KIND_MSR_READ = 16,  /* hv_msr; answered by MSR_DONE */
+  HV_KIND_MSR_WRITE = 17, /* hv_msr; answered by MSR_DONE */
+  HV_KIND_MSR_DONE = 18,  /* hv_msr_done */
+  HV_KIND_INJECTED = 19,  /* hv_injected; posted */
+  HV_KIND_CR8_WRITE = 20, /* hv_msr with value = CR8, index 0; answered by MSR_DONE */
+
+  /* Interrupts. */
+  HV_KIND_LINE = 32,      /* hv_line: timer_svc, devices -> ioapic_svc */
+  HV_KIND_INTERRUPT = 33, /* hv_interrupt: ioapic_svc, MSI sources -> vcpu_svc */
+  HV_KIND_EOI = 34,       /* hv_eoi: vcpu_svc -> ioapic_svc, level-triggered vectors only */
+  HV_KIND_INTR = 35,      /* hv_intr: ioapic_svc -> vcpu_svc, output of the 8259 pair */
+  HV_KIND_INTA = 36,      /* hv_intr: vcpu_svc -> ioapic_svc, the vCPU took `vector` from the 8259 */
+
+  /* Time. */
+  HV_KIND_DEADLINE_SET = 48,     /* hv_deadline: vcpu_svc -> timer_svc; time 0 disarms */
+  HV_KIND_DEADLINE_EXPIRED = 49, /* hv_deadline: timer_svc -> vcpu_svc */
+
+  /* Host side: hvd <-> serial_svc, power_svc. */
+  HV_KIND_CONSOLE_OUTPUT = 64, /* hv_bytes: serial_svc -> hvd */
+  HV_KIND_CONSOLE_INPUT = 65,  /* hv_bytes: hvd -> serial_svc */
+  HV_KIND_CONSOLE_CREDIT = 66, /* hv_credit: either way; bytes the receiver of data has taken */
+  HV_KIND_POWER_BUTTON = 67,   /* no payload: hvd -> power_svc */
+
+  HV_KIND_COUNT = 80
+};
+
+/* HV_KIND_READ, WRITE, WRITE_POSTED. */
+struct hv_access {
+  uint64_t address; /* guest-physical address or port */
+  uint64_t data;    /* writes: the value, zero-extended */
+  uint8_t width;    /* bytes: 1, 2, 4 or 8; 8 for MMIO only */
+  uint8_t space;    /* enum hv_space */
+  uint8_t reserved[30];
+};
+
+/* What an answer asks of the machine as a whole. */
+enum hv_machine_event {
+  HV_MACHINE_EVENT_NONE = 0,
+  HV_MACHINE_EVENT_POWER_OFF = 1,
+  HV_MACHINE_EVENT_RESET = 2,
+  HV_MACHINE_EVENT_DEBUG_EXIT = 3 /* status in event_value */
+};
+
+/* HV_KIND_READ_DONE, WRITE_DONE. */
+struct hv_access_done {
+  uint64_t data; /* reads: the value, zero-extended to 64 bits */
+  uint32_t event; /* enum hv_machine_event */
+  uint32_t event_value;
+  uint8_t reserved[32];
+};
+
+struct hv_msr {
+  uint32_t index;
+  uint32_t reserved0;
+  uint64_t value; /* writes */
+  uint8_t reserved[32];
+};
+
+struct hv_msr_done {
+  uint64_t value; /* reads */
+  uint32_t fault; /* 1: the access takes #GP(0) */
+  uint8_t reserved[36];
+};
+
+/* HV_KIND_INJECTED: the vCPU took what vcpu_page.pending offered. */
+struct hv_injected {
+  uint32_t generation;
+  uint32_t vector;
+  uint32_t event; /* the one HV_PENDING_* bit taken, abi/vcpu_page.h */
+  uint8_t reserved[36];
+};
+
+/* HV_KIND_LINE: the level of one interrupt source. Sources of one GSI are ORed by ioapic_svc; the
+ * source is the sending endpoint. An edge is a 1 followed by a 0. */
+struct hv_line {
+  uint32_t gsi;
+  uint32_t level; /* 0 or 1 */
+  uint8_t reserved[40];
+};
+
+/* Delivery modes as encoded in the ICR, redirection entries and MSI data (SDM vol. 3, 11.6.1). */
+enum hv_delivery_mode {
+  HV_DELIVERY_FIXED = 0,
+  HV_DELIVERY_LOWEST_PRIORITY = 1,
+  HV_DELIVERY_SMI = 2,
+  HV_DELIVERY_NMI = 4,
+  HV_DELIVERY_INIT = 5,
+  HV_DELIVERY_STARTUP = 6,
+  HV_DELIVERY_EXTINT = 7
+};
+
+struct hv_interrupt {
+  uint32_t destination; /* APIC id, logical or physical */
+  uint8_t vector;
+  uint8_t delivery_mode;  /* enum hv_delivery_mode */
+  uint8_t logical;        /* 1: logical destination mode */
+  uint8_t level;          /* 1: level-triggered */
+  uint8_t assert_level;   /* 1: assert; 0: deassert (INIT level de-assert only) */
+  uint8_t reserved[39];
+};
+
+struct hv_eoi {
+  uint32_t vector;
+  uint8_t reserved[44];
+};
+
+struct hv_intr {
+  uint32_t asserted; /* INTR only: 1 while the 8259 pair's output is high */
+  uint32_t vector;   /* what an INTA would read now; INTA: what was read */
+  uint8_t reserved[40];
+};
+
+/* Times are nanoseconds of the machine's clock (see docs/ARCHITECTURE.md, Time). */
+struct hv_deadline {
+  uint64_t time_ns;
+  uint32_t vcpu;
+  uint32_t generation; /* repeated in EXPIRED; an old generation is ignored */
+  uint8_t reserved[32];
+};
+
+struct hv_bytes {
+  uint32_t length; /* 1 to HV_BYTES_MAX */
+  uint8_t bytes[44];
+};
+#define HV_BYTES_MAX 44u
+
+struct hv_credit {
+  uint32_t bytes;
+  uint8_t reserved[44];
+};
+
+#endif /* HV_ABI_MESSAGE_H_ */

@@ -1,0 +1,62 @@
+/* Guest-physical memory and I/O ports: who answers where. Published read-only by mmu_svc. */
+#ifndef HV_ABI_ROUTE_TABLE_H_
+#define HV_ABI_ROUTE_TABLE_H_
+
+#include <stdint.h>
+
+#include "abi/version.h"
+
+enum hv_space { HV_SPACE_PORT = 0, HV_SPACE_MMIO = 1 };
+
+/* Writes inside a posted route are not answered; their order is kept by the ring. */
+#define HV_ROUTE_POSTED_WRITES 1u
+
+/* One range [first, last], both inclusive, answered by `endpoint`. */
+struct hv_route {
+  uint64_t first;
+  uint64_t last;
+  uint32_t endpoint; /* abi/endpoint.h */
+  uint16_t space;    /* enum hv_space */
+  uint16_t flags;    /* HV_ROUTE_* */
+  uint64_t reserved;
+};
+
+#define HV_MEMORY_READ_ONLY 1u /* ROM: guest writes go to the route of the address */
+#define HV_MEMORY_LOG_DIRTY 2u /* set a bit of the dirty log for each page written */
+
+/* Guest-physical [address, address + bytes) is guest RAM at `offset` of the RAM segment. */
+struct hv_memory_slot {
+  uint64_t address; /* page aligned */
+  uint64_t bytes;   /* page multiple */
+  uint64_t offset;
+  uint32_t flags; /* HV_MEMORY_* */
+  uint32_t reserved;
+};
+
+#define HV_MAX_ROUTES 256u
+#define HV_MAX_MEMORY_SLOTS 64u
+
+/* Sequence-locked: mmu_svc stores an odd generation, changes the table, stores the next even one
+ * (release); a reader copies the table between two acquire loads of the same even generation and
+ * validates its copy. hv_kernel looks at `generation` on each attention only. Routes are sorted by
+ * (space, first) and do not overlap; whatever no route names goes to mmu_svc. */
+struct hv_route_table {
+  struct hv_segment_header header;
+  uint32_t generation;
+  uint32_t route_count;
+  uint32_t slot_count;
+  uint32_t reserved[9];
+  struct hv_route routes[HV_MAX_ROUTES];
+  struct hv_memory_slot slots[HV_MAX_MEMORY_SLOTS];
+};
+
+/* Dirty log: one bit a page of the RAM segment, set with a relaxed atomic OR by whoever writes
+ * guest RAM, taken with exchange by mmu_svc. The words follow the 64-byte header. */
+struct hv_dirty_log {
+  struct hv_segment_header header;
+  uint64_t pages;
+  uint8_t reserved[40];
+  /* uint64_t words[(pages + 63) / 64] */
+};
+
+#endif /* HV_ABI_ROUTE_TABLE_H_ */

@@ -1,0 +1,70 @@
+/* The state segment: a service's whole state, outliving its process, changed by one store. */
+#ifndef HV_ABI_STATE_H_
+#define HV_ABI_STATE_H_
+
+#include <stdint.h>
+
+#include "abi/cell.h"
+#include "abi/version.h"
+
+#define HV_MAX_CHANNELS 80u  /* channels of one service */
+#define HV_OUTBOX_CELLS 64u  /* messages one step may send */
+#define HV_STATE_MAX_BYTES (1u << 20)
+
+/* One message of a step, with the place where it goes. Publishing it again changes nothing. */
+struct hv_outbox_entry {
+  uint32_t channel; /* index in the service's manifest */
+  uint32_t reserved;
+  uint64_t position;
+  uint64_t reserved1[6];
+  struct hv_cell cell; /* as it will stand in the ring, stamp included */
+};
+
+/* One of the two copies. `consumed[i]` and `produced[i]` are positions in the inbound and outbound
+ * ring of channel i. state bytes follow the struct. */
+struct hv_state_copy {
+  uint64_t consumed[HV_MAX_CHANNELS];
+  uint64_t produced[HV_MAX_CHANNELS];
+  uint64_t wake_at_ns; /* when the service wants its next tick; UINT64_MAX: never */
+  uint64_t now_ns;     /* machine time of the last step; time never goes back across a restart */
+  uint64_t steps;
+  uint32_t outbox_count;
+  uint32_t reserved[9];
+  struct hv_outbox_entry outbox[HV_OUTBOX_CELLS];
+};
+
+/*
+ *     0  header, role, epoch, state layout and size
+ *    64  commit word, alone in its cache line
+ *   128  progress counters, written by the service, read by hvd
+ *  4096  copy 0, then copy 1, each HV_STATE_COPY_BYTES(state_bytes)
+ *
+ * commit: number of committed steps. Its low bit names the current copy. A step works on the other
+ * copy and ends with one release store of commit + 1. Who attaches reads it with acquire, publishes
+ * the outbox of the current copy again, and goes on.
+ */
+struct hv_state_header {
+  struct hv_segment_header header;
+  uint32_t role;           /* enum hv_role */
+  uint32_t epoch;          /* of the process that may write; hvd raises it before each attach */
+  uint32_t state_bytes;    /* size of the state proper */
+  uint32_t state_layout;   /* the service's own layout version */
+  uint32_t initialized;    /* 0: never attached; the first step is to reset the state */
+  uint8_t reserved0[28];
+  uint64_t commit;
+  uint8_t reserved1[56];
+  uint64_t received;   /* messages taken */
+  uint64_t sent;       /* messages published */
+  uint64_t refused;    /* cells refused: unknown kind, wrong epoch, bad stamp, bad payload */
+  uint64_t heartbeat;  /* raised at each turn of the poll loop */
+  uint64_t waiting;    /* 1 while asleep with nothing to do */
+  uint8_t reserved2[24];
+};
+
+#define HV_STATE_COPIES_OFFSET 4096u
+#define HV_STATE_COPY_BYTES(state_bytes) \
+  ((sizeof(struct hv_state_copy) + (uint64_t)(state_bytes) + 63u) / 64u * 64u)
+#define HV_STATE_SEGMENT_BYTES(state_bytes) \
+  (HV_STATE_COPIES_OFFSET + 2u * HV_STATE_COPY_BYTES(state_bytes))
+
+#endif /* HV_ABI_STATE_H_ */

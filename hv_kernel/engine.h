@@ -1,0 +1,110 @@
+// The contract between hv_kernel's run loop and whatever executes guest instructions.
+//
+// An engine enters and leaves guests; it knows no device, no interrupt controller and no timer. What
+// an instruction needs from the rest of the machine comes out of Run() as an Exit and goes back in
+// through Complete*(). Everything shared by engines (routing, injection protocol, statistics) lives
+// above this line, once.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "abi/cpuid_table.h"
+#include "abi/route_table.h"
+#include "abi/vcpu_state.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+
+namespace hv {
+
+enum class ExitReason : uint8_t {
+  kAttention,        // the attention word was not zero; RIP is between two instructions
+  kInterruptWindow,  // asked for with RequestInterruptWindow, now open
+  kPortRead,         // address, width; wants CompleteRead
+  kPortWrite,        // address, width, data
+  kMmioRead,         // address, width; wants CompleteRead
+  kMmioWrite,        // address, width, data
+  kMsrRead,          // address = index; wants CompleteRead or CompleteWithFault
+  kMsrWrite,         // address = index, data; wants CompleteWrite or CompleteWithFault
+  kCr8Write,         // data = new CR8; wants CompleteWrite or CompleteWithFault
+  kHalt,             // HLT executed; RIP is after it
+  kShutdown,         // triple fault
+  kUnsupported,      // an instruction or a mode the engine cannot run; VcpuEngine::Describe() says what
+};
+
+struct Exit {
+  ExitReason reason;
+  uint8_t width = 0;  // bytes: 1, 2, 4, 8
+  uint64_t address = 0;
+  uint64_t data = 0;
+};
+
+// One guest CPU. All calls from the one thread that runs it.
+class VcpuEngine {
+ public:
+  virtual ~VcpuEngine() = default;
+
+  // Runs the guest until something needs the loop. REQUIRES: the last exit was completed.
+  virtual Exit Run() = 0;
+
+  // Answers of the last exit. kPortWrite and kMmioWrite need none: the instruction has retired.
+  virtual void CompleteRead(uint64_t value) = 0;
+  virtual void CompleteWrite() = 0;
+  virtual void CompleteWithFault() = 0;  // the instruction takes #GP(0) instead
+
+  // True when a maskable interrupt can be taken at once: RFLAGS.IF set, no STI or MOV SS shadow,
+  // no event on its way.
+  virtual bool CanTakeInterrupt() const = 0;
+  virtual bool CanTakeNmi() const = 0;
+  // REQUIRES: CanTakeInterrupt(), CanTakeNmi(). Taken before the next instruction.
+  virtual void InjectInterrupt(uint8_t vector) = 0;
+  virtual void InjectNmi() = 0;
+  // While on, Run() returns kInterruptWindow as soon as CanTakeInterrupt() (or CanTakeNmi(), if
+  // that is what is wanted) turns true.
+  virtual void RequestInterruptWindow(bool on) = 0;
+  virtual void RequestNmiWindow(bool on) = 0;
+
+  virtual void GetState(hv_vcpu_state& state) const = 0;
+  // InvalidArgument when the state is not one a CPU can be in (SDM vol. 3, 27.3.1).
+  virtual absl::Status SetState(const hv_vcpu_state& state) = 0;
+
+  // For error reports: what could not be run and why, with the bytes at RIP.
+  virtual std::string Describe() const = 0;
+};
+
+struct VcpuConfig {
+  uint32_t index = 0;
+  uint32_t apic_id = 0;
+  // Looked at by Run() at least once each block of guest code (or the thread is kicked).
+  const std::atomic<uint32_t>* attention = nullptr;
+  std::span<const hv_cpuid_entry> cpuid;  // outlives the engine
+};
+
+// One machine. Thread-safe where not said otherwise.
+class Engine {
+ public:
+  virtual ~Engine() = default;
+  virtual std::string_view name() const = 0;
+
+  // Replaces the map of guest RAM. `ram` is the whole RAM segment, mapped in this process;
+  // `dirty_log` is null or one bit a page of it. REQUIRES: no vCPU is inside Run().
+  virtual absl::Status SetMemory(std::span<const hv_memory_slot> slots, std::span<std::byte> ram,
+                                 std::atomic<uint64_t>* dirty_log) = 0;
+
+  virtual absl::StatusOr<std::unique_ptr<VcpuEngine>> CreateVcpu(const VcpuConfig& config) = 0;
+
+  // Counters by name, for `hvctl stats --engine`.
+  struct Counter {
+    std::string_view name;
+    uint64_t value;
+  };
+  virtual std::vector<Counter> Counters() const = 0;
+};
+
+}  // namespace hv
