@@ -1,0 +1,145 @@
+// The state of one guest CPU as the soft engine keeps it. Generated code addresses it off the GS
+// segment base, everything else through a reference.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+
+#include "abi/vcpu_state.h"
+#include "hv_kernel/engine.h"
+
+namespace hv::soft {
+
+// Guest-virtual and guest-physical addresses are plain 64-bit numbers in generated code; in C++
+// they are told apart by name: `linear`, `physical`.
+inline constexpr uint64_t kPageBytes = 4096;
+inline constexpr uint64_t kPageMask = ~(kPageBytes - 1);
+
+// Which of the translation look-aside buffers an access goes through: rights differ by privilege
+// and, with SMAP, by RFLAGS.AC. Part of a block's key, so generated code has it as a constant.
+enum class TlbIndex : uint8_t { kUser = 0, kSupervisor = 1, kSupervisorAc = 2 };
+inline constexpr size_t kTlbCount = 3;
+inline constexpr size_t kTlbEntries = 1024;
+
+// One page. A tag is the page's linear address when that kind of access may go straight to
+// host_page, else kNoPage, which matches no address. `write_tag` stays kNoPage while the page holds
+// translated code, is ROM, or still has its dirty bit to be set.
+struct TlbEntry {
+  uint64_t read_tag;
+  uint64_t write_tag;
+  uint64_t host_page;  // host address of the page's first byte
+  uint64_t physical_page;
+};
+inline constexpr uint64_t kNoPage = 0xfff;
+static_assert(sizeof(TlbEntry) == 32);
+
+// Exceptions by vector (SDM vol. 3, table 6-1).
+enum class Vector : uint8_t {
+  kDivideError = 0, kDebug = 1, kNmi = 2, kBreakpoint = 3, kOverflow = 4, kBoundRange = 5,
+  kInvalidOpcode = 6, kDeviceNotAvailable = 7, kDoubleFault = 8, kInvalidTss = 10,
+  kSegmentNotPresent = 11, kStackFault = 12, kGeneralProtection = 13, kPageFault = 14,
+  kFloatingPoint = 16, kAlignmentCheck = 17, kMachineCheck = 18, kSimd = 19,
+};
+
+// An exception found while an instruction was executed and not yet delivered.
+struct Exception {
+  uint8_t vector = 0;
+  bool has_error_code = false;
+  bool is_software = false;      // INT n, INT3, INTO: pushes the RIP after the instruction
+  uint8_t instruction_bytes = 0;  // length of the INT instruction
+  uint32_t error_code = 0;
+  uint64_t address = 0;  // #PF: CR2; #DB: bits to set in DR6
+};
+
+// What became of an instruction, a memory access or a delivery.
+enum class Outcome : uint8_t {
+  kDone,       // retired; cpu.rip is the next instruction
+  kException,  // cpu.exception is set, nothing else has changed (bar partial REP progress)
+  kExit,       // cpu.exit is set; the loop must serve it, then Run() goes on
+};
+
+// Progress of an access that left to the run loop: the instruction starts again, and finds its
+// answer here. One instruction may make several such accesses (an 8-byte load split in two, CMPXCHG
+// on a device); answers are kept in order until the instruction retires.
+struct PendingAccess {
+  uint64_t address;
+  uint64_t value;
+  uint8_t width;
+  uint8_t space;     // enum hv_space; 0xff for MSR
+  bool is_write;
+  bool answered;
+};
+inline constexpr size_t kMaxPendingAccesses = 16;
+
+struct Cpu {
+  // --- Reached from generated code; offsets must stay below 2^31, hot fields first.
+  uint64_t gpr[16];  // enum hv_gpr; those kept in host registers are stale inside generated code
+  uint64_t rip;      // linear = cs.base + rip
+  // RFLAGS without CF PF AF ZF SF OF while generated code runs (those are in the host's flags),
+  // whole outside it. DF is always here, the host's is always clear.
+  uint64_t rflags;
+  const std::atomic<uint32_t>* attention;
+  // Set by anything inside the engine that wants out at the next block entry.
+  std::atomic<uint32_t> leave_requested;
+  uint32_t reserved0;
+  uint64_t scratch[16];  // of the translator: spills inside one instruction
+  uint64_t host_rsp;
+  TlbEntry tlb[kTlbCount][kTlbEntries];
+
+  // --- Architectural state.
+  hv_segment_state segment[6];  // enum hv_segment_register
+  hv_segment_state ldtr;
+  hv_segment_state tr;
+  hv_descriptor_table gdtr;
+  hv_descriptor_table idtr;
+  uint64_t cr0, cr2, cr3, cr4, cr8;
+  uint64_t dr[8];
+  uint64_t xcr0;
+  uint64_t efer, star, lstar, cstar, sfmask;
+  uint64_t kernel_gs_base;
+  uint64_t sysenter_cs, sysenter_esp, sysenter_eip;
+  uint64_t pat, tsc_aux, tsc_offset;
+  bool halted;
+  bool nmi_blocked;
+  // Interrupts are held off for one instruction after STI (1) and MOV/POP SS (2).
+  uint32_t interrupt_shadow;
+  bool want_interrupt_window;
+  bool want_nmi_window;
+
+  // --- Of the engine.
+  Exception exception;
+  Exit exit;
+  PendingAccess pending[kMaxPendingAccesses];
+  uint32_t pending_count;
+  VcpuConfig config;
+  // Guest x87, SSE and AVX state while it is not in the host's registers (standard XSAVE format).
+  alignas(64) uint8_t xsave[HV_XSAVE_BYTES];
+};
+
+constexpr uint64_t kCr0Pe = 1u << 0, kCr0Mp = 1u << 1, kCr0Em = 1u << 2, kCr0Ts = 1u << 3,
+                   kCr0Ne = 1u << 5, kCr0Wp = 1u << 16, kCr0Am = 1u << 18, kCr0Nw = 1u << 29,
+                   kCr0Cd = 1u << 30, kCr0Pg = 1u << 31;
+constexpr uint64_t kCr4Vme = 1u << 0, kCr4Pvi = 1u << 1, kCr4Tsd = 1u << 2, kCr4De = 1u << 3,
+                   kCr4Pse = 1u << 4, kCr4Pae = 1u << 5, kCr4Mce = 1u << 6, kCr4Pge = 1u << 7,
+                   kCr4Pce = 1u << 8, kCr4Osfxsr = 1u << 9, kCr4Osxmmexcpt = 1u << 10,
+                   kCr4Umip = 1u << 11, kCr4Fsgsbase = 1u << 16, kCr4Pcide = 1u << 17,
+                   kCr4Osxsave = 1u << 18, kCr4Smep = 1u << 20, kCr4Smap = 1u << 21;
+constexpr uint64_t kEferSce = 1u << 0, kEferLme = 1u << 8, kEferLma = 1u << 10,
+                   kEferNxe = 1u << 11;
+constexpr uint64_t kFlagCf = 1u << 0, kFlagPf = 1u << 2, kFlagAf = 1u << 4, kFlagZf = 1u << 6,
+                   kFlagSf = 1u << 7, kFlagTf = 1u << 8, kFlagIf = 1u << 9, kFlagDf = 1u << 10,
+                   kFlagOf = 1u << 11, kFlagIopl = 3u << 12, kFlagNt = 1u << 14, kFlagRf = 1u << 16,
+                   kFlagVm = 1u << 17, kFlagAc = 1u << 18, kFlagVif = 1u << 19,
+                   kFlagVip = 1u << 20, kFlagId = 1u << 21;
+constexpr uint64_t kArithmeticFlags = kFlagCf | kFlagPf | kFlagAf | kFlagZf | kFlagSf | kFlagOf;
+
+inline uint32_t PrivilegeLevel(const Cpu& cpu) {
+  return (cpu.segment[HV_SS].attributes >> 5) & 3;  // SDM vol. 3, 25.4.1: SS.DPL is the CPL
+}
+inline bool LongModeActive(const Cpu& cpu) { return (cpu.efer & kEferLma) != 0; }
+inline bool In64BitMode(const Cpu& cpu) {
+  return LongModeActive(cpu) && (cpu.segment[HV_CS].attributes & (1u << 13)) != 0;
+}
+
+}  // namespace hv::soft
