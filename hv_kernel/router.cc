@@ -32,7 +32,7 @@ uint32_t LoadGeneration(const hv_route_table& shared) {
 }
 
 absl::Status CheckRoutes(const std::vector<hv_route>& routes, uint64_t last_address,
-                         std::string_view space) {
+                         const char* space) {
   for (size_t i = 0; i < routes.size(); ++i) {
     const hv_route& route = routes[i];
     if (route.first > route.last || route.last > last_address) {
