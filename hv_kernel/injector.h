@@ -1,0 +1,51 @@
+// Gives the guest what vcpu_svc has published in the vCPU page: each generation once.
+#pragma once
+
+#include <cstdint>
+
+#include "abi/vcpu_page.h"
+#include "hv_kernel/engine.h"
+#include "hv_kernel/line.h"
+#include "hv_kernel/pending_event.h"
+#include "hv_kernel/statistics.h"
+
+namespace hv {
+
+class Injector {
+ public:
+  enum class Result {
+    kNothing,   // nothing pending that can be taken now; windows are asked for where wanted
+    kTaken,     // something was injected or applied and reported to vcpu_svc
+    kStopping,  // the report could not be sent: the machine is stopping
+  };
+
+  // `reports` leads to vcpu_svc. `boot_cpu` matters to INIT alone.
+  Injector(const hv_vcpu_page& page, VcpuEngine& engine, Line& reports, Statistics& statistics,
+           bool boot_cpu);
+
+  // Looks at the page and acts. REQUIRES: the engine is between two instructions.
+  Result Offer();
+
+  // HLT was executed: nothing runs until something is taken that ends it.
+  void Halt() { activity_ = HV_ACTIVITY_HALTED; }
+  // False while halted or waiting for SIPI.
+  bool runnable() const { return activity_ == HV_ACTIVITY_RUNNING; }
+  // Takes over the activity of a state given to the engine.
+  void SetActivity(hv_activity activity) { activity_ = activity; }
+  hv_activity activity() const { return activity_; }
+
+ private:
+  Result Take(const PendingEvent& event, uint64_t what);
+  Result OfferNmi(const PendingEvent& event);
+  Result OfferInterrupt(const PendingEvent& event);
+
+  const hv_vcpu_page& page_;
+  VcpuEngine& engine_;
+  Line& reports_;
+  Statistics& statistics_;
+  const bool boot_cpu_;
+  uint32_t taken_generation_ = 0;
+  hv_activity activity_ = HV_ACTIVITY_RUNNING;
+};
+
+}  // namespace hv
