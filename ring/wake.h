@@ -1,0 +1,59 @@
+// Sleeping and waking across processes: views on the wake segment and the spin budget (abi/wake.h).
+#pragma once
+
+#include <cstdint>
+
+#include "abi/wake.h"
+#include "ring/shared_store.h"
+
+namespace hv::ring {
+
+// The owner's side: declare, look once more, sleep.
+class Sleeper {
+ public:
+  explicit Sleeper(hv_wake* wake) : wake_(wake) {}
+
+  // Declares the intent to sleep and returns the word to sleep on. After this the owner must look at
+  // everything it waits for once more: a producer that published before the declaration may not
+  // have seen it.
+  uint32_t Declare();
+  // Sleeps until woken, or for `timeout_ns`. Returns at once when somebody has woken since Declare.
+  // Ends the declaration.
+  void Sleep(uint32_t word, uint64_t timeout_ns);
+  // Ends the declaration without sleeping.
+  void Cancel();
+
+ private:
+  hv_wake* wake_;
+};
+
+// A peer's side: wake whoever declared itself asleep.
+class Waker {
+ public:
+  explicit Waker(hv_wake* wake = nullptr) : wake_(wake) {}
+
+  // Call after publishing. One fence and one load when the peer is awake; a system call when not.
+  void Wake();
+  // As Wake, even if the peer has not declared itself asleep.
+  void WakeAlways();
+
+ private:
+  hv_wake* wake_;
+};
+
+// Which endpoints may spin, host-wide for one machine. Advisory.
+class SpinBudget {
+ public:
+  SpinBudget(hv_spin_budget* shared, uint32_t endpoint) : shared_(shared), endpoint_(endpoint) {}
+
+  // This endpoint has work: it takes the next slot unless it has one.
+  void BecomeHot();
+  // Whether it may spin while it waits.
+  bool MaySpin() const;
+
+ private:
+  hv_spin_budget* shared_;  // null: nobody spins
+  uint32_t endpoint_;
+};
+
+}  // namespace hv::ring
