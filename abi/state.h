@@ -41,7 +41,8 @@ struct hv_state_copy {
  *
  * commit: number of committed steps. Its low bit names the current copy. A step works on the other
  * copy and ends with one release store of commit + 1. Who attaches reads it with acquire, publishes
- * the outbox of the current copy again, and goes on.
+ * the outbox of the current copy again, and goes on. 0 means that nobody has attached yet: the first
+ * step is to reset the state.
  */
 struct hv_state_header {
   struct hv_segment_header header;
@@ -49,8 +50,7 @@ struct hv_state_header {
   uint32_t epoch;          /* of the process that may write; hvd raises it before each attach */
   uint32_t state_bytes;    /* size of the state proper */
   uint32_t state_layout;   /* the service's own layout version */
-  uint32_t initialized;    /* 0: never attached; the first step is to reset the state */
-  uint8_t reserved0[28];
+  uint8_t reserved0[32];
   uint64_t commit;
   uint8_t reserved1[56];
   uint64_t received;   /* messages taken */

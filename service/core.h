@@ -4,10 +4,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
-#include <string_view>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "service/actions.h"
 #include "service/message.h"
 
@@ -39,7 +39,7 @@ class Core {
 
   // State as serialized Protobuf (versioned, readable by another implementation), and back.
   virtual absl::StatusOr<std::string> Export(const void* state) const = 0;
-  virtual absl::Status Import(void* state, std::string_view bytes) const = 0;
+  virtual absl::Status Import(void* state, absl::string_view bytes) const = 0;
 };
 
 // Same, typed. `S` is trivially copyable.
@@ -62,7 +62,7 @@ class TypedCore : public Core {
   absl::StatusOr<std::string> Export(const void* state) const final {
     return Export(*static_cast<const S*>(state));
   }
-  absl::Status Import(void* state, std::string_view bytes) const final {
+  absl::Status Import(void* state, absl::string_view bytes) const final {
     return Import(*static_cast<S*>(state), bytes);
   }
 
@@ -73,7 +73,7 @@ class TypedCore : public Core {
   virtual void Tick(S& state, uint64_t now_ns, Actions& actions) const = 0;
   virtual void Project(const S& state) { (void)state; }
   virtual absl::StatusOr<std::string> Export(const S& state) const = 0;
-  virtual absl::Status Import(S& state, std::string_view bytes) const = 0;
+  virtual absl::Status Import(S& state, absl::string_view bytes) const = 0;
 };
 
 }  // namespace hv::service

@@ -1,0 +1,163 @@
+#include "service/attachment.h"
+
+#include <sys/socket.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "abi/endpoint.h"
+#include "abi/version.h"
+#include "absl/strings/str_cat.h"
+#include "service/role_name.h"
+
+namespace hv::service {
+namespace {
+
+constexpr size_t kMaxManifestBytes = 128 * 1024;
+constexpr size_t kMaxDescriptors = 253;  // SCM_MAX_FD
+
+const char* SegmentName(hv_segment kind) {
+  switch (kind) {
+    case HV_SEGMENT_CHANNEL: return "channel";
+    case HV_SEGMENT_STATE: return "state";
+    case HV_SEGMENT_WAKE: return "wake";
+    case HV_SEGMENT_VCPU_PAGE: return "vcpu page";
+    case HV_SEGMENT_ROUTE_TABLE: return "route table";
+    case HV_SEGMENT_CPUID_TABLE: return "cpuid table";
+    case HV_SEGMENT_SPIN_BUDGET: return "spin budget";
+    case HV_SEGMENT_DIRTY_LOG: return "dirty log";
+    case HV_SEGMENT_GUEST_RAM: return "guest ram";
+  }
+  return "unknown";
+}
+
+std::vector<UniqueFd> TakeDescriptors(msghdr& message) {
+  std::vector<UniqueFd> fds;
+  for (cmsghdr* header = CMSG_FIRSTHDR(&message); header != nullptr;
+       header = CMSG_NXTHDR(&message, header)) {
+    if (header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS) continue;
+    const size_t count = (header->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+    for (size_t i = 0; i < count; ++i) {
+      int fd;
+      std::memcpy(&fd, CMSG_DATA(header) + i * sizeof(int), sizeof(int));
+      fds.emplace_back(fd);
+    }
+  }
+  return fds;
+}
+
+}  // namespace
+
+absl::Status SendManifest(int socket, const hv::v1::Manifest& manifest, std::span<const int> fds) {
+  const std::string bytes = manifest.SerializeAsString();
+  if (bytes.size() > kMaxManifestBytes || fds.size() > kMaxDescriptors) {
+    return absl::InvalidArgumentError(absl::StrCat("manifest: ", bytes.size(), " bytes with ",
+                                                   fds.size(), " descriptors is too large"));
+  }
+  iovec part{const_cast<char*>(bytes.data()), bytes.size()};
+  std::vector<char> control(CMSG_SPACE(fds.size() * sizeof(int)));
+  msghdr message{};
+  message.msg_iov = &part;
+  message.msg_iovlen = 1;
+  if (!fds.empty()) {
+    message.msg_control = control.data();
+    message.msg_controllen = control.size();
+    cmsghdr* header = CMSG_FIRSTHDR(&message);
+    header->cmsg_level = SOL_SOCKET;
+    header->cmsg_type = SCM_RIGHTS;
+    header->cmsg_len = CMSG_LEN(fds.size() * sizeof(int));
+    std::memcpy(CMSG_DATA(header), fds.data(), fds.size() * sizeof(int));
+  }
+  if (sendmsg(socket, &message, MSG_NOSIGNAL) < 0) {
+    return absl::UnavailableError(absl::StrCat("manifest: sendmsg: ", std::strerror(errno)));
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<Attachment> Attachment::Receive(int socket) {
+  std::vector<char> bytes(kMaxManifestBytes);
+  std::vector<char> control(CMSG_SPACE(kMaxDescriptors * sizeof(int)));
+  iovec part{bytes.data(), bytes.size()};
+  msghdr message{};
+  message.msg_iov = &part;
+  message.msg_iovlen = 1;
+  message.msg_control = control.data();
+  message.msg_controllen = control.size();
+  ssize_t got;
+  do {
+    got = recvmsg(socket, &message, MSG_CMSG_CLOEXEC);
+  } while (got < 0 && errno == EINTR);
+  if (got <= 0) {
+    return absl::UnavailableError(
+        got == 0 ? "manifest: the supervisor closed the socket"
+                 : absl::StrCat("manifest: recvmsg: ", std::strerror(errno)));
+  }
+  std::vector<UniqueFd> fds = TakeDescriptors(message);
+  if ((message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0) {
+    return absl::InvalidArgumentError("manifest: truncated in transit");
+  }
+  Attachment attachment;
+  if (!attachment.manifest_.ParseFromArray(bytes.data(), static_cast<int>(got))) {
+    return absl::InvalidArgumentError("manifest: not an hv.v1.Manifest");
+  }
+  if (attachment.manifest_.abi_major() != HV_ABI_MAJOR) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("manifest: for ABI major ", attachment.manifest_.abi_major(),
+                     ", this process speaks major ", HV_ABI_MAJOR, "; use parts of one release"));
+  }
+  if (attachment.manifest_.tsc_hz() == 0) {
+    return absl::InvalidArgumentError("manifest: tsc_hz is 0");
+  }
+  if (auto status = attachment.MapAll(fds); !status.ok()) return status;
+  return attachment;
+}
+
+absl::Status Attachment::MapAll(std::vector<UniqueFd>& fds) {
+  for (const auto& segment : manifest_.segments()) {
+    if (segment.fd() >= fds.size()) {
+      return absl::InvalidArgumentError(absl::StrCat("manifest: names descriptor ", segment.fd(),
+                                                     " of ", fds.size()));
+    }
+    auto mapping = ring::Mapping::Map(fds[segment.fd()].get(), segment.bytes(), segment.writable());
+    if (!mapping.ok()) return mapping.status();
+    segments_.push_back({static_cast<hv_segment>(segment.kind()), segment.endpoint(),
+                         segment.peer(), segment.writable(), *std::move(mapping)});
+  }
+  if (manifest_.control_fd() >= fds.size()) {
+    return absl::InvalidArgumentError(absl::StrCat("manifest: control descriptor ",
+                                                   manifest_.control_fd(), " of ", fds.size()));
+  }
+  control_ = std::move(fds[manifest_.control_fd()]);
+  return absl::OkStatus();
+}
+
+std::span<std::byte> Attachment::Find(hv_segment kind, uint32_t endpoint) const {
+  for (const auto& segment : segments_) {
+    if (segment.kind == kind && segment.endpoint == endpoint) return segment.mapping.bytes();
+  }
+  return {};
+}
+
+std::span<std::byte> Attachment::Find(hv_segment kind) const {
+  for (const auto& segment : segments_) {
+    if (segment.kind == kind) return segment.mapping.bytes();
+  }
+  return {};
+}
+
+std::vector<std::string> Attachment::DescribeMaps() const {
+  std::vector<std::string> maps;
+  for (const auto& segment : segments_) {
+    std::string text = SegmentName(segment.kind);
+    if (segment.kind == HV_SEGMENT_CHANNEL) {
+      absl::StrAppend(&text, " with ", EndpointName(segment.peer));
+    } else if (segment.kind == HV_SEGMENT_WAKE || segment.kind == HV_SEGMENT_VCPU_PAGE) {
+      absl::StrAppend(&text, " of ", EndpointName(segment.endpoint));
+    }
+    if (!segment.writable) absl::StrAppend(&text, " (read only)");
+    maps.push_back(std::move(text));
+  }
+  return maps;
+}
+
+}  // namespace hv::service

@@ -1,0 +1,224 @@
+// The commit protocol: receive, step, commit, publish, acknowledge.
+//
+//   receive      copy a cell out of its ring, check who may say this
+//   step         let the core work on the spare copy; put what it sends into the spare outbox
+//   commit       one release store: copy, consumed positions and outbox are current at once
+//   publish      copy the outbox to its rings at the positions it names
+//   acknowledge  tell the producers what may be overwritten
+//
+// Death before the commit: the step never happened. Death after it: Recover() publishes the same
+// cells at the same positions again, which a consumer that has moved on does not notice.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "base/check.h"
+#include "ring/channel.h"
+#include "ring/consumer.h"
+#include "ring/producer.h"
+#include "service/actions.h"
+#include "service/admission.h"
+#include "service/core.h"
+#include "service/state_segment.h"
+
+namespace hv::service {
+
+// One channel of the service, in manifest order: the index is what outbox entries name.
+struct Port {
+  uint32_t peer;  // endpoint
+  ring::ChannelView view;
+};
+
+// `Stores` sees every store to shared memory: ring::DirectStores, or a test's.
+template <typename Stores>
+class Committer {
+ public:
+  Committer(Core& core, StateSegment state, uint32_t self, std::span<const Port> ports,
+            Stores stores = {})
+      : core_(core), state_(state), self_role_(HV_ENDPOINT_ROLE(self)), stores_(stores) {
+    CHECK(ports.size() <= HV_MAX_CHANNELS);
+    const hv_state_copy& current = state_.current();
+    for (size_t i = 0; i < ports.size(); ++i) {
+      ends_.push_back({ports[i].peer, ring::Producer(ports[i].view.outbound, current.produced[i]),
+                       ring::Consumer(ports[i].view.inbound, current.consumed[i])});
+    }
+  }
+
+  // To be called once after attaching. Resets a fresh state, else finishes what a predecessor had
+  // committed but perhaps not published.
+  void Recover(uint64_t now_ns) {
+    if (state_.fresh()) {
+      Actions actions;
+      Begin(now_ns);
+      core_.Reset(state_.spare_state(), Now(), actions);
+      Finish(actions);
+    } else {
+      Publish();
+    }
+    core_.Project(state_.current_state());
+    for (End& end : ends_) end.consumer.Acknowledge(stores_);
+  }
+
+  // Whether every ring has room for what any step may send: without it nothing is received, so a
+  // commit never waits for its publication.
+  bool HasRoom() {
+    for (End& end : ends_) {
+      if (!end.producer.HasRoom(HV_OUTBOX_CELLS)) return false;
+    }
+    return true;
+  }
+
+  bool Ready(size_t channel) const { return ends_[channel].consumer.Ready(); }
+  size_t channels() const { return ends_.size(); }
+  uint32_t peer(size_t channel) const { return ends_[channel].peer; }
+
+  // Takes one message of `channel` through a whole step. False: there was none.
+  // REQUIRES: HasRoom().
+  bool StepMessage(size_t channel, uint64_t now_ns) {
+    End& end = ends_[channel];
+    hv_cell cell;
+    const ring::PeekResult result = end.consumer.Peek(cell);
+    if (result == ring::PeekResult::kEmpty) return false;
+    if (result == ring::PeekResult::kBadStamp) {
+      CountBadStamp(channel);
+      return false;
+    }
+    Actions actions;
+    Begin(now_ns);
+    actions.WakeAt(state_.spare().wake_at_ns);
+    const bool admitted = result == ring::PeekResult::kMessage &&
+                          MayReceive(HV_ENDPOINT_ROLE(end.peer), self_role_, cell.kind);
+    Message message;
+    if (admitted) {
+      message.from = end.peer;
+      message.kind = cell.kind;
+      message.tag = cell.tag;
+      std::memcpy(message.payload.data(), cell.payload, sizeof(cell.payload));
+    }
+    if (!admitted || !core_.Handle(state_.spare_state(), message, Now(), actions)) {
+      Count(state_.header().refused);
+    }
+    end.consumer.Advance();
+    state_.spare().consumed[channel] = end.consumer.position();
+    Finish(actions);
+    Count(state_.header().received);
+    core_.Project(state_.current_state());
+    if (end.consumer.AcknowledgeDue()) end.consumer.Acknowledge(stores_);
+    return true;
+  }
+
+  // The tick the core asked for. REQUIRES: HasRoom(), now_ns >= wake_at_ns().
+  void StepTick(uint64_t now_ns) {
+    Actions actions;
+    Begin(now_ns);
+    core_.Tick(state_.spare_state(), Now(), actions);
+    Finish(actions);
+    core_.Project(state_.current_state());
+  }
+
+  uint64_t wake_at_ns() const { return state_.current().wake_at_ns; }
+  void AcknowledgeAll() {
+    for (End& end : ends_) end.consumer.Acknowledge(stores_);
+  }
+  // Channels the last step sent to: whose peers may have to be woken.
+  std::span<const uint32_t> sent_to() const { return sent_to_; }
+
+  StateSegment& state() { return state_; }
+  Core& core() { return core_; }
+
+  // Replaces the state by an imported one, as one committed step.
+  absl::Status Import(absl::string_view bytes, uint64_t now_ns) {
+    Begin(now_ns);
+    Actions actions;
+    if (auto status = core_.Import(state_.spare_state(), bytes); !status.ok()) return status;
+    actions.WakeAt(Now());  // whatever deadlines the imported state has, look at once
+    Finish(actions);
+    core_.Project(state_.current_state());
+    return absl::OkStatus();
+  }
+
+ private:
+  struct End {
+    uint32_t peer;
+    ring::Producer producer;
+    ring::Consumer consumer;
+    uint64_t last_bad_stamp = UINT64_MAX;
+  };
+
+  void Begin(uint64_t now_ns) {
+    state_.PrepareSpare(ends_.size());
+    hv_state_copy& spare = state_.spare();
+    // Machine time never goes back, whichever core or process reads the clock.
+    if (now_ns > spare.now_ns) spare.now_ns = now_ns;
+    ++spare.steps;
+  }
+  uint64_t Now() { return state_.spare().now_ns; }
+
+  void Finish(const Actions& actions) {
+    hv_state_copy& spare = state_.spare();
+    spare.wake_at_ns = actions.wake_at_ns();
+    for (const Outgoing& message : actions.messages()) Enqueue(spare, message);
+    state_.Commit(stores_);
+    Publish();
+  }
+
+  void Enqueue(hv_state_copy& spare, const Outgoing& message) {
+    const size_t channel = ChannelTo(message.to);
+    if (channel == ends_.size()) {  // no such peer in this machine: nobody hears it
+      Count(state_.header().refused);
+      return;
+    }
+    hv_cell cell{};
+    cell.kind = message.kind;
+    cell.tag = message.tag;
+    std::memcpy(cell.payload, message.payload.data(), sizeof(cell.payload));
+    hv_outbox_entry& entry = spare.outbox[spare.outbox_count++];
+    entry.channel = static_cast<uint32_t>(channel);
+    entry.position = spare.produced[channel]++;
+    entry.cell = ends_[channel].producer.Stamp(entry.position, cell);
+  }
+
+  void Publish() {
+    sent_to_.clear();
+    sent_to_.reserve(HV_OUTBOX_CELLS);
+    const hv_state_copy& current = state_.current();
+    for (uint32_t i = 0; i < current.outbox_count; ++i) {
+      const hv_outbox_entry& entry = current.outbox[i];
+      ends_[entry.channel].producer.Publish(entry.cell, stores_);
+      sent_to_.push_back(entry.channel);
+    }
+    Count(state_.header().sent, current.outbox_count);
+  }
+
+  size_t ChannelTo(uint32_t endpoint) const {
+    for (size_t i = 0; i < ends_.size(); ++i) {
+      if (ends_[i].peer == endpoint) return i;
+    }
+    return ends_.size();
+  }
+
+  // A stamp nobody should write there is counted once for each value, not once for each look.
+  void CountBadStamp(size_t channel) {
+    End& end = ends_[channel];
+    if (end.last_bad_stamp == end.consumer.position()) return;
+    end.last_bad_stamp = end.consumer.position();
+    Count(state_.header().refused);
+  }
+
+  // Statistics: approximate across a crash, not part of the protocol.
+  void Count(uint64_t& counter, uint64_t n = 1) {
+    ring::DirectStores direct;
+    ring::StoreRelaxed(counter, counter + n, direct);
+  }
+
+  Core& core_;
+  StateSegment state_;
+  uint32_t self_role_;
+  Stores stores_;
+  std::vector<End> ends_;
+  std::vector<uint32_t> sent_to_;  // keeps its capacity: no allocation once warm
+};
+
+}  // namespace hv::service

@@ -1,0 +1,114 @@
+#include "service/poll_loop.h"
+
+#include <immintrin.h>
+
+#include <algorithm>
+
+namespace hv::service {
+namespace {
+
+// How long a service that may spin goes on after its last work: several times what a sleeping
+// service would cost its next client (55 us across cores).
+constexpr uint64_t kSpinNs = 200'000;
+// Bounds what a hostile peer's meddling with the wake word can cost.
+constexpr uint64_t kLongestSleepNs = 100'000'000;
+// Peers do not wake a producer when they make room; it looks again this soon.
+constexpr uint64_t kRoomPollNs = 100'000;
+// Messages taken from one channel before the next gets its turn.
+constexpr int kBurst = 16;
+
+}  // namespace
+
+PollLoop::PollLoop(LiveCommitter& committer, Clock& clock, ring::Sleeper sleeper,
+                   std::vector<ring::Waker> peers, ring::SpinBudget budget, Mailbox& mailbox)
+    : committer_(committer),
+      clock_(clock),
+      sleeper_(sleeper),
+      peers_(std::move(peers)),
+      budget_(budget),
+      mailbox_(mailbox) {
+  CHECK(peers_.size() == committer_.channels());
+}
+
+void PollLoop::Run() {
+  committer_.Recover(clock_.NowNs());
+  // A predecessor may have published without waking: everybody looks once.
+  for (ring::Waker& peer : peers_) peer.Wake();
+  while (!stopping_) {
+    if (!Turn()) Rest(clock_.NowNs());
+  }
+  committer_.AcknowledgeAll();
+}
+
+bool PollLoop::Turn() {
+  ring::DirectStores direct;
+  uint64_t& heartbeat = committer_.state().header().heartbeat;
+  ring::StoreRelaxed(heartbeat, heartbeat + 1, direct);
+  if (mailbox_.waiting()) {
+    mailbox_.Serve();
+    return true;
+  }
+  if (quiesced_ || !committer_.HasRoom()) return false;
+  const uint64_t now_ns = clock_.NowNs();
+  const bool worked = StepAll(now_ns);
+  if (worked) last_work_ns_ = now_ns;
+  return worked;
+}
+
+bool PollLoop::StepAll(uint64_t now_ns) {
+  bool worked = false;
+  if (committer_.wake_at_ns() <= now_ns) {
+    committer_.StepTick(now_ns);
+    WakeReceivers();
+    worked = true;
+  }
+  for (size_t channel = 0; channel < committer_.channels(); ++channel) {
+    for (int i = 0; i < kBurst && committer_.HasRoom(); ++i) {
+      if (!committer_.Ready(channel) || !committer_.StepMessage(channel, now_ns)) break;
+      WakeReceivers();
+      // Only guests in a hurry make a service hot; what services tell each other can wait.
+      if (HV_ENDPOINT_ROLE(committer_.peer(channel)) == HV_ROLE_KERNEL) budget_.BecomeHot();
+      worked = true;
+    }
+  }
+  return worked;
+}
+
+void PollLoop::WakeReceivers() {
+  for (uint32_t channel : committer_.sent_to()) peers_[channel].Wake();
+}
+
+bool PollLoop::SomethingToDo(uint64_t now_ns) const {
+  if (mailbox_.waiting()) return true;
+  if (quiesced_) return false;
+  if (committer_.wake_at_ns() <= now_ns) return true;
+  for (size_t channel = 0; channel < committer_.channels(); ++channel) {
+    if (committer_.Ready(channel)) return true;
+  }
+  return false;
+}
+
+void PollLoop::Rest(uint64_t now_ns) {
+  if (!quiesced_ && budget_.MaySpin() && now_ns - last_work_ns_ < kSpinNs) {
+    _mm_pause();
+    return;
+  }
+  committer_.AcknowledgeAll();
+  const uint32_t word = sleeper_.Declare();
+  const uint64_t later_ns = clock_.NowNs();
+  const bool room = committer_.HasRoom();
+  if (room && SomethingToDo(later_ns)) {
+    sleeper_.Cancel();
+    return;
+  }
+  uint64_t timeout_ns = room ? kLongestSleepNs : kRoomPollNs;
+  if (!quiesced_ && committer_.wake_at_ns() > later_ns) {
+    timeout_ns = std::min(timeout_ns, committer_.wake_at_ns() - later_ns);
+  }
+  ring::DirectStores direct;
+  ring::StoreRelaxed(committer_.state().header().waiting, uint64_t{1}, direct);
+  sleeper_.Sleep(word, timeout_ns);
+  ring::StoreRelaxed(committer_.state().header().waiting, uint64_t{0}, direct);
+}
+
+}  // namespace hv::service

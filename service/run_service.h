@@ -1,0 +1,33 @@
+// A service's main: attach, sandbox, run.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "service/attachment.h"
+#include "service/core.h"
+
+namespace grpc {
+class Service;
+}  // namespace grpc
+
+namespace hv::service {
+
+struct ServiceSpec {
+  uint32_t role;  // abi/endpoint.h; the process takes the role's name
+  // Makes the core from the manifest. Segments stay mapped for the life of the process.
+  std::function<absl::StatusOr<std::unique_ptr<Core>>(const Attachment&)> make_core;
+  // Further gRPC services beside ServiceControl, if any; made after the core.
+  std::function<std::vector<std::unique_ptr<grpc::Service>>(const Attachment&)> extra_services =
+      nullptr;
+};
+
+// Receives the manifest on descriptor 3, attaches, shuts the sandbox and runs until the supervisor
+// goes away. Returns main's exit status; errors go to standard error in one line.
+int RunService(const ServiceSpec& spec);
+
+}  // namespace hv::service
