@@ -15,6 +15,7 @@ namespace hv::soft {
 // they are told apart by name: `linear`, `physical`.
 inline constexpr uint64_t kPageBytes = 4096;
 inline constexpr uint64_t kPageMask = ~(kPageBytes - 1);
+inline constexpr uint64_t kPageOffsetMask = kPageBytes - 1;
 
 // Which of the translation look-aside buffers an access goes through: rights differ by privilege
 // and, with SMAP, by RFLAGS.AC. Part of a block's key, so generated code has it as a constant.
@@ -22,17 +23,37 @@ enum class TlbIndex : uint8_t { kUser = 0, kSupervisor = 1, kSupervisorAc = 2 };
 inline constexpr size_t kTlbCount = 3;
 inline constexpr size_t kTlbEntries = 1024;
 
-// One page. A tag is the page's linear address when that kind of access may go straight to
-// host_page, else kNoPage, which matches no address. `write_tag` stays kNoPage while the page holds
-// translated code, is ROM, or still has its dirty bit to be set.
+// One page. Tags are kept negated: linear + tag is the offset into the page when the page is the
+// entry's, so one addition and one comparison check both the page and that the access ends in it. A
+// slot that allows no such access has the tag of a page that belongs in another slot. `write_tag`
+// stays so while the page holds translated code, is ROM, or still has its dirty bit to be set.
 struct TlbEntry {
   uint64_t read_tag;
   uint64_t write_tag;
   uint64_t host_page;  // host address of the page's first byte
-  uint64_t physical_page;
+  uint64_t addend;     // host_page - linear page
 };
-inline constexpr uint64_t kNoPage = 0xfff;
 static_assert(sizeof(TlbEntry) == 32);
+constexpr size_t TlbSlot(uint64_t linear) { return (linear / kPageBytes) % kTlbEntries; }
+constexpr uint64_t TlbTag(uint64_t linear) { return 0 - (linear & kPageMask); }
+constexpr uint64_t NoTlbTag(size_t slot) { return 0 - ((slot ^ 1) * kPageBytes); }
+
+// What the TLB knows of a page beside what generated code needs.
+struct TlbOrigin {
+  uint64_t physical_page;
+  uint8_t page_shift;  // 12, 21, 22 or 30: what INVLPG of any address inside has to drop
+  bool global;
+};
+
+// Where indirect jumps find translated code: direct-mapped by the low bits of the linear RIP.
+struct JumpCacheEntry {
+  uint64_t tag;   // negated RIP
+  uint64_t code;  // host address
+};
+inline constexpr size_t kJumpCacheEntries = 2048;
+constexpr size_t JumpCacheSlot(uint64_t rip) { return rip % kJumpCacheEntries; }
+// As NoTlbTag: a RIP that belongs in another slot.
+constexpr uint64_t NoJumpCacheTag(size_t slot) { return 0 - static_cast<uint64_t>(slot ^ 1); }
 
 // Exceptions by vector (SDM vol. 3, table 6-1).
 enum class Vector : uint8_t {
@@ -59,6 +80,15 @@ enum class Outcome : uint8_t {
   kExit,       // cpu.exit is set; the loop must serve it, then Run() goes on
 };
 
+// For functions that give an Outcome: leaves the caller with anything but kDone.
+#define HV_RETURN_UNLESS_DONE(expression)                            \
+  do {                                                               \
+    if (const ::hv::soft::Outcome outcome_ = (expression);           \
+        outcome_ != ::hv::soft::Outcome::kDone) {                    \
+      return outcome_;                                               \
+    }                                                                \
+  } while (false)
+
 // Progress of an access that left to the run loop: the instruction starts again, and finds its
 // answer here. One instruction may make several such accesses (an 8-byte load split in two, CMPXCHG
 // on a device); answers are kept in order until the instruction retires.
@@ -66,11 +96,12 @@ struct PendingAccess {
   uint64_t address;
   uint64_t value;
   uint8_t width;
-  uint8_t space;     // enum hv_space; 0xff for MSR
-  bool is_write;
-  bool answered;
+  uint8_t space;  // enum hv_space
 };
 inline constexpr size_t kMaxPendingAccesses = 16;
+
+class PhysicalMemory;
+class CodeTracker;
 
 struct Cpu {
   // --- Reached from generated code; offsets must stay below 2^31, hot fields first.
@@ -83,9 +114,23 @@ struct Cpu {
   // Set by anything inside the engine that wants out at the next block entry.
   std::atomic<uint32_t> leave_requested;
   uint32_t reserved0;
-  uint64_t scratch[16];  // of the translator: spills inside one instruction
+  uint64_t scratch[8];  // of the translator: values held across a memory access
+  uint64_t saved_rcx;   // of the flagless comparisons
   uint64_t host_rsp;
+  uint64_t host_flags;  // as they were when generated code was left
+  // Why generated code was left (translate/trampolines.h), with up to two arguments.
+  uint64_t leave_kind;
+  uint64_t leave_argument;
+  uint64_t leave_descriptor;
+  // PEXT masks: the bits of a linear address that choose a TLB slot, its page, a jump cache slot.
+  uint64_t tlb_slot_mask;
+  uint64_t page_mask;
+  uint64_t jump_slot_mask;
+  // What slow accesses work on instead of guest memory.
+  uint64_t bounce_address;
   TlbEntry tlb[kTlbCount][kTlbEntries];
+  JumpCacheEntry jump_cache[kTlbCount][kJumpCacheEntries];
+  TlbOrigin tlb_origin[kTlbCount][kTlbEntries];
 
   // --- Architectural state.
   hv_segment_state segment[6];  // enum hv_segment_register
@@ -108,11 +153,22 @@ struct Cpu {
   bool want_nmi_window;
 
   // --- Of the engine.
+  uint64_t next_rip;  // while a handler runs: where the guest goes on when it returns kDone
   Exception exception;
   Exit exit;
-  PendingAccess pending[kMaxPendingAccesses];
-  uint32_t pending_count;
+  // Reads the current instruction has made of devices, and writes it has retired to them.
+  PendingAccess reads[kMaxPendingAccesses];
+  uint32_t read_count;   // answered ones of the current instruction
+  uint32_t read_cursor;  // next to be found by the instruction now running again
+  PendingAccess writes[kMaxPendingAccesses];
+  uint32_t write_count;
+  uint32_t write_cursor;  // next to leave
+  // A jump cache of supervisor code holds entries of pages that are not global.
+  bool jump_cache_has_local[kTlbCount];
+  const PhysicalMemory* memory;
+  CodeTracker* code;
   VcpuConfig config;
+  alignas(64) uint8_t bounce[2][1024];
   // Guest x87, SSE and AVX state while it is not in the host's registers (standard XSAVE format).
   alignas(64) uint8_t xsave[HV_XSAVE_BYTES];
 };

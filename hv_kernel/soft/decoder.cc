@@ -1,0 +1,147 @@
+#include "hv_kernel/soft/decoder.h"
+
+namespace hv::soft {
+namespace {
+
+// Zydis numbers byte registers AL CL DL BL AH CH DH BH SPL BPL SIL DIL R8B ... R15B.
+constexpr int kFirstHighByteId = 4;
+constexpr int kFirstRexByteId = 8;
+
+uint8_t SegmentNumber(ZydisRegister reg) {
+  switch (reg) {
+    case ZYDIS_REGISTER_ES: return HV_ES;
+    case ZYDIS_REGISTER_CS: return HV_CS;
+    case ZYDIS_REGISTER_SS: return HV_SS;
+    case ZYDIS_REGISTER_FS: return HV_FS;
+    case ZYDIS_REGISTER_GS: return HV_GS;
+    default: return HV_DS;
+  }
+}
+
+void FillRegister(const ZydisDecodedOperand& from, Operand& to) {
+  const ZydisRegister reg = from.reg.value;
+  switch (ZydisRegisterGetClass(reg)) {
+    case ZYDIS_REGCLASS_GPR8:
+    case ZYDIS_REGCLASS_GPR16:
+    case ZYDIS_REGCLASS_GPR32:
+    case ZYDIS_REGCLASS_GPR64:
+      to.kind = Operand::Kind::kGpr;
+      to.reg = GprNumber(reg);
+      to.high_byte = IsHighByte(reg);
+      break;
+    case ZYDIS_REGCLASS_SEGMENT:
+      to.kind = Operand::Kind::kSegment;
+      to.reg = SegmentNumber(reg);
+      break;
+    case ZYDIS_REGCLASS_CONTROL:
+      to.kind = Operand::Kind::kControl;
+      to.reg = static_cast<uint8_t>(ZydisRegisterGetId(reg));
+      break;
+    case ZYDIS_REGCLASS_DEBUG:
+      to.kind = Operand::Kind::kDebug;
+      to.reg = static_cast<uint8_t>(ZydisRegisterGetId(reg));
+      break;
+    default:
+      to.kind = Operand::Kind::kOther;
+  }
+}
+
+void FillMemory(const ZydisDecodedOperand& from, Operand& to) {
+  to.kind = Operand::Kind::kMemory;
+  to.segment = SegmentNumber(from.mem.segment);
+  to.base = from.mem.base == ZYDIS_REGISTER_NONE ? kNoRegister
+            : ZydisRegisterGetClass(from.mem.base) == ZYDIS_REGCLASS_IP
+                ? kRipRegister
+                : GprNumber(from.mem.base);
+  to.index = from.mem.index == ZYDIS_REGISTER_NONE ? kNoRegister : GprNumber(from.mem.index);
+  to.scale = from.mem.scale;
+  to.value = from.mem.disp.has_displacement ? from.mem.disp.value : 0;
+}
+
+void Fill(const ZydisDecodedOperand& from, Operand& to) {
+  to = {};
+  to.bytes = static_cast<uint8_t>(from.size / 8);
+  switch (from.type) {
+    case ZYDIS_OPERAND_TYPE_REGISTER:
+      FillRegister(from, to);
+      break;
+    case ZYDIS_OPERAND_TYPE_MEMORY:
+      FillMemory(from, to);
+      break;
+    case ZYDIS_OPERAND_TYPE_IMMEDIATE:
+      to.kind = Operand::Kind::kImmediate;
+      to.value = static_cast<int64_t>(from.imm.value.u);
+      break;
+    case ZYDIS_OPERAND_TYPE_POINTER:
+      to.kind = Operand::Kind::kFar;
+      to.value = from.ptr.offset;
+      to.far_selector = from.ptr.segment;
+      break;
+    default:
+      to.kind = Operand::Kind::kNone;
+  }
+}
+
+}  // namespace
+
+uint8_t GprNumber(ZydisRegister reg) {
+  const int id = ZydisRegisterGetId(reg);
+  switch (ZydisRegisterGetClass(reg)) {
+    case ZYDIS_REGCLASS_GPR8:
+      if (id < kFirstRexByteId) return static_cast<uint8_t>(id % 4);
+      return static_cast<uint8_t>(id - kFirstRexByteId + 4);
+    case ZYDIS_REGCLASS_GPR16:
+    case ZYDIS_REGCLASS_GPR32:
+    case ZYDIS_REGCLASS_GPR64:
+      return static_cast<uint8_t>(id);
+    default:
+      return kNoRegister;
+  }
+}
+
+bool IsHighByte(ZydisRegister reg) {
+  const int id = ZydisRegisterGetId(reg);
+  return ZydisRegisterGetClass(reg) == ZYDIS_REGCLASS_GPR8 && id >= kFirstHighByteId &&
+         id < kFirstRexByteId;
+}
+
+Decoder::Decoder() {
+  ZydisDecoderInit(&decoders_[0], ZYDIS_MACHINE_MODE_LEGACY_16, ZYDIS_STACK_WIDTH_16);
+  ZydisDecoderInit(&decoders_[1], ZYDIS_MACHINE_MODE_LEGACY_32, ZYDIS_STACK_WIDTH_32);
+  ZydisDecoderInit(&decoders_[2], ZYDIS_MACHINE_MODE_LONG_64, ZYDIS_STACK_WIDTH_64);
+  // Encodings hv's CPUs do not have: their bytes are NOPs or older instructions there.
+  for (ZydisDecoder& decoder : decoders_) {
+    ZydisDecoderEnableMode(&decoder, ZYDIS_DECODER_MODE_MPX, ZYAN_FALSE);
+    ZydisDecoderEnableMode(&decoder, ZYDIS_DECODER_MODE_CET, ZYAN_FALSE);
+    ZydisDecoderEnableMode(&decoder, ZYDIS_DECODER_MODE_CLDEMOTE, ZYAN_FALSE);
+  }
+}
+
+DecodeResult Decoder::Decode(CodeMode mode, std::span<const uint8_t> bytes, Decoded& out) const {
+  const ZydisDecoder& decoder = decoders_[static_cast<int>(mode)];
+  const ZyanStatus status =
+      ZydisDecoderDecodeFull(&decoder, bytes.data(), bytes.size(), &out.zydis, out.operands);
+  if (status == ZYDIS_STATUS_NO_MORE_DATA && bytes.size() < kMaxInstructionBytes) {
+    return DecodeResult::kTruncated;
+  }
+  if (!ZYAN_SUCCESS(status)) return DecodeResult::kInvalid;
+  const ZydisDecodedInstruction& zydis = out.zydis;
+  Instruction& compact = out.compact;
+  compact = {};
+  compact.mnemonic = static_cast<uint16_t>(zydis.mnemonic);
+  compact.length = zydis.length;
+  compact.operand_bytes = static_cast<uint8_t>(zydis.operand_width / 8);
+  compact.address_bytes = static_cast<uint8_t>(zydis.address_width / 8);
+  compact.opcode = zydis.opcode;
+  compact.mode = mode;
+  compact.rep = (zydis.attributes & (ZYDIS_ATTRIB_HAS_REP | ZYDIS_ATTRIB_HAS_REPE)) != 0;
+  compact.repne = (zydis.attributes & ZYDIS_ATTRIB_HAS_REPNE) != 0;
+  compact.lock = (zydis.attributes & ZYDIS_ATTRIB_HAS_LOCK) != 0;
+  for (int i = 0; i < zydis.operand_count_visible && i < Instruction::kMaxOperands; ++i) {
+    Fill(out.operands[i], compact.operands[i]);
+    compact.operand_count = static_cast<uint8_t>(i + 1);
+  }
+  return DecodeResult::kOk;
+}
+
+}  // namespace hv::soft

@@ -1,0 +1,44 @@
+// Decoding by Zydis, and the compact form of what it found.
+#pragma once
+
+#include <Zydis/Zydis.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+#include "hv_kernel/soft/instruction.h"
+
+namespace hv::soft {
+
+inline constexpr size_t kMaxInstructionBytes = 15;
+
+// Everything Zydis says of one instruction, as the translator needs it.
+struct Decoded {
+  ZydisDecodedInstruction zydis;
+  ZydisDecodedOperand operands[ZYDIS_MAX_OPERAND_COUNT];
+  Instruction compact;
+};
+
+enum class DecodeResult : uint8_t {
+  kOk,
+  kInvalid,    // no instruction of this CPU: #UD
+  kTruncated,  // more bytes are needed than were given
+};
+
+// Stateless after construction; any thread.
+class Decoder {
+ public:
+  Decoder();
+  DecodeResult Decode(CodeMode mode, std::span<const uint8_t> bytes, Decoded& out) const;
+
+ private:
+  ZydisDecoder decoders_[3];  // by CodeMode
+};
+
+// The number (enum hv_gpr) of a general register of any width; kNoRegister for others. For AH, CH, DH
+// and BH it is that of RAX to RBX.
+uint8_t GprNumber(ZydisRegister reg);
+bool IsHighByte(ZydisRegister reg);
+
+}  // namespace hv::soft

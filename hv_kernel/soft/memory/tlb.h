@@ -1,0 +1,30 @@
+// Filling and flushing the translation look-aside buffers of a CPU.
+#pragma once
+
+#include <cstdint>
+
+#include "hv_kernel/soft/cpu.h"
+#include "hv_kernel/soft/memory/page_walker.h"
+
+namespace hv::soft {
+
+// All functions here touch no vector register: the guest's are live while they run.
+
+Access AccessThrough(TlbIndex index, AccessKind kind);
+
+// Power-on: no entry anywhere.
+void ResetTlb(Cpu& cpu);
+// MOV CR3 (keep_global) and changes of CR0, CR4, EFER. Jump caches go too.
+void FlushTlb(Cpu& cpu, bool keep_global);
+// INVLPG.
+void FlushTlbPage(Cpu& cpu, uint64_t linear);
+// The page of RAM came to hold code, or is to be logged: stores must take the slow path again.
+void DropWriteTags(Cpu& cpu, uint64_t physical_page);
+// Forgets where code is. After blocks have been thrown away.
+void ClearJumpCaches(Cpu& cpu);
+
+// Enters the page of a translation that was made for `access`.
+void EnterTlb(Cpu& cpu, TlbIndex index, uint64_t linear, const Translation& found,
+              const PhysicalPage& page);
+
+}  // namespace hv::soft

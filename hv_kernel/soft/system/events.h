@@ -1,0 +1,21 @@
+// Delivery of exceptions and interrupts to the guest (Intel SDM vol. 3, chapter 6).
+#pragma once
+
+#include <cstdint>
+
+#include "hv_kernel/soft/cpu.h"
+
+namespace hv::soft {
+
+// Delivers cpu.exception, with what follows when that faults in turn: double fault, then shutdown
+// (kExit with kShutdown). On kDone the guest is at the handler.
+Outcome DeliverException(Cpu& cpu);
+// REQUIRES: the guest can take it.
+Outcome DeliverInterrupt(Cpu& cpu, uint8_t vector);
+Outcome DeliverNmi(Cpu& cpu);
+
+// INT n, INT3, INT1, INTO from a handler: cpu.next_rip is what is pushed. kException when the gate
+// does not allow it.
+Outcome SoftwareInterrupt(Cpu& cpu, uint8_t vector);
+
+}  // namespace hv::soft
