@@ -36,7 +36,8 @@ struct TlbEntry {
 static_assert(sizeof(TlbEntry) == 32);
 constexpr size_t TlbSlot(uint64_t linear) { return (linear / kPageBytes) % kTlbEntries; }
 constexpr uint64_t TlbTag(uint64_t linear) { return 0 - (linear & kPageMask); }
-constexpr uint64_t NoTlbTag(size_t slot) { return 0 - ((slot ^ 1) * kPageBytes); }
+// Half the table away, so that not even an access that begins in the page before would seem to fit.
+constexpr uint64_t NoTlbTag(size_t slot) { return 0 - ((slot ^ kTlbEntries / 2) * kPageBytes); }
 
 // What the TLB knows of a page beside what generated code needs.
 struct TlbOrigin {
@@ -111,23 +112,19 @@ struct Cpu {
   // whole outside it. DF is always here, the host's is always clear.
   uint64_t rflags;
   const std::atomic<uint32_t>* attention;
-  // Set by anything inside the engine that wants out at the next block entry.
-  std::atomic<uint32_t> leave_requested;
-  uint32_t reserved0;
   uint64_t scratch[8];  // of the translator: values held across a memory access
   uint64_t saved_rcx;   // of the flagless comparisons
   uint64_t host_rsp;
   uint64_t host_flags;  // as they were when generated code was left
-  // Why generated code was left (translate/trampolines.h), with up to two arguments.
-  uint64_t leave_kind;
-  uint64_t leave_argument;
-  uint64_t leave_descriptor;
+  // Where generated code is entered, and what host R10 holds then and held when it was left.
+  uint64_t enter_code;
+  uint64_t host_r10;
+  // Why it was left: a translate/leave_site.h LeaveSite.
+  uint64_t leave_site;
   // PEXT masks: the bits of a linear address that choose a TLB slot, its page, a jump cache slot.
   uint64_t tlb_slot_mask;
   uint64_t page_mask;
   uint64_t jump_slot_mask;
-  // What slow accesses work on instead of guest memory.
-  uint64_t bounce_address;
   TlbEntry tlb[kTlbCount][kTlbEntries];
   JumpCacheEntry jump_cache[kTlbCount][kJumpCacheEntries];
   TlbOrigin tlb_origin[kTlbCount][kTlbEntries];

@@ -18,6 +18,7 @@ struct Decoded {
   ZydisDecodedInstruction zydis;
   ZydisDecodedOperand operands[ZYDIS_MAX_OPERAND_COUNT];
   Instruction compact;
+  uint8_t bytes[kMaxInstructionBytes];  // the first compact.length count
 };
 
 enum class DecodeResult : uint8_t {

@@ -1,0 +1,113 @@
+// Instructions that take #UD or #NM instead of running: encodings hv's CPUs do not offer (vcpu_svc's
+// CPUID policy says the same), and x87, SSE and AVX while the guest has them switched off (Intel SDM
+// vol. 3, 2.5 and 13.1).
+#include <Zydis/Zydis.h>
+
+#include "hv_kernel/soft/translate/families.h"
+
+namespace hv::soft {
+namespace {
+
+enum class State { kNone, kX87, kSse, kAvx };
+
+// Which extended state an instruction works on.
+State StateOf(const Decoded& decoded) {
+  bool vector = false;
+  bool x87 = false;
+  for (int i = 0; i < decoded.zydis.operand_count; ++i) {
+    const ZydisDecodedOperand& operand = decoded.operands[i];
+    if (operand.type != ZYDIS_OPERAND_TYPE_REGISTER) continue;
+    switch (ZydisRegisterGetClass(operand.reg.value)) {
+      case ZYDIS_REGCLASS_XMM:
+      case ZYDIS_REGCLASS_YMM:
+        vector = true;
+        break;
+      case ZYDIS_REGCLASS_X87:
+      case ZYDIS_REGCLASS_MMX:
+        x87 = true;
+        break;
+      default:
+        break;
+    }
+  }
+  if (decoded.zydis.encoding == ZYDIS_INSTRUCTION_ENCODING_VEX) {
+    const bool clears_all = decoded.zydis.mnemonic == ZYDIS_MNEMONIC_VZEROUPPER ||
+                            decoded.zydis.mnemonic == ZYDIS_MNEMONIC_VZEROALL ||
+                            decoded.zydis.mnemonic == ZYDIS_MNEMONIC_VLDMXCSR ||
+                            decoded.zydis.mnemonic == ZYDIS_MNEMONIC_VSTMXCSR;
+    return vector || clears_all ? State::kAvx : State::kNone;
+  }
+  if (vector) return State::kSse;
+  if (x87) return State::kX87;
+  switch (decoded.zydis.mnemonic) {
+    case ZYDIS_MNEMONIC_LDMXCSR:
+    case ZYDIS_MNEMONIC_STMXCSR:
+      return State::kSse;
+    default:
+      return decoded.zydis.meta.isa_ext == ZYDIS_ISA_EXT_X87 ||
+                     decoded.zydis.mnemonic == ZYDIS_MNEMONIC_FWAIT
+                 ? State::kX87
+                 : State::kNone;
+  }
+}
+
+bool NotOffered(const Decoded& decoded) {
+  switch (decoded.zydis.encoding) {
+    case ZYDIS_INSTRUCTION_ENCODING_EVEX:
+    case ZYDIS_INSTRUCTION_ENCODING_MVEX:
+    case ZYDIS_INSTRUCTION_ENCODING_XOP:
+    case ZYDIS_INSTRUCTION_ENCODING_3DNOW:
+      return true;
+    default:
+      break;
+  }
+  switch (decoded.zydis.meta.isa_ext) {
+    case ZYDIS_ISA_EXT_AMX_BF16:
+    case ZYDIS_ISA_EXT_AMX_INT8:
+    case ZYDIS_ISA_EXT_AMX_TILE:
+    case ZYDIS_ISA_EXT_CET:
+    case ZYDIS_ISA_EXT_CLZERO:
+    case ZYDIS_ISA_EXT_FMA4:
+    case ZYDIS_ISA_EXT_MCOMMIT:
+    case ZYDIS_ISA_EXT_MPX:
+    case ZYDIS_ISA_EXT_PKU:
+    case ZYDIS_ISA_EXT_RTM:
+    case ZYDIS_ISA_EXT_SSE4A:
+    case ZYDIS_ISA_EXT_TBM:
+    case ZYDIS_ISA_EXT_UINTR:
+    case ZYDIS_ISA_EXT_WAITPKG:
+    case ZYDIS_ISA_EXT_XOP:
+      return true;
+    default:
+      return false;
+  }
+}
+
+Emitted Raise(Emission& e, Vector vector) {
+  LeaveSite& site = e.NewSite(LeaveKind::kException);
+  site.vector = static_cast<uint8_t>(vector);
+  e.Leave(site);
+  return Emitted::kEnds;
+}
+
+}  // namespace
+
+Emitted EmitUnavailable(Emission& e) {
+  const Mode mode = e.mode();
+  if (NotOffered(e.decoded())) return Raise(e, Vector::kInvalidOpcode);
+  switch (StateOf(e.decoded())) {
+    case State::kNone:
+      return Emitted::kNot;
+    case State::kX87:
+      return mode.fpu_off() ? Raise(e, Vector::kDeviceNotAvailable) : Emitted::kNot;
+    case State::kSse:
+      if (mode.sse_off()) return Raise(e, Vector::kInvalidOpcode);
+      break;
+    case State::kAvx:
+      if (mode.avx_off()) return Raise(e, Vector::kInvalidOpcode);
+      break;
+  }
+  return mode.fpu_off() ? Raise(e, Vector::kDeviceNotAvailable) : Emitted::kNot;
+}
+
+}  // namespace hv::soft

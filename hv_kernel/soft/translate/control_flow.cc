@@ -1,0 +1,89 @@
+// Where generated code goes next: linked direct jumps, the jump cache, the attention word.
+#include "hv_kernel/soft/translate/emission.h"
+
+namespace hv::soft {
+namespace {
+
+namespace x86 = asmjit::x86;
+
+x86::Mem Indexed(size_t offset, const x86::Gp& index, uint32_t shift) {
+  auto mem = x86::ptr_abs(offset, index, shift, 8);
+  mem.setSegment(x86::gs);
+  return mem;
+}
+
+}  // namespace
+
+void Emission::JumpTo(uint64_t rip) {
+  x86::Assembler& a = assembler_;
+  const bool same_page = ((rip ^ block_rip_) & kPageMask) == 0;
+  if (mode_.single() || !same_page) {
+    LoadImmediate(kTemp0, rip);
+    JumpToTemp0();
+    return;
+  }
+  // Within a page a linear address keeps its meaning as long as the page does, so the jump may be
+  // linked for good. Until then it leads to a stub that asks for it.
+  LeaveSite& site = NewSite(LeaveKind::kLink);
+  site.rip = rip;
+  const asmjit::Label stub = a.newLabel();
+  const asmjit::Label after = a.newLabel();
+  a.long_().jmp(stub);
+  a.bind(after);
+  PatchAt(site, after);
+  Later([this, &site, stub] {
+    assembler_.bind(stub);
+    Leave(site);
+  });
+}
+
+void Emission::JumpToTemp0() {
+  x86::Assembler& a = assembler_;
+  if (mode_.single()) {
+    Leave(NewSite(LeaveKind::kDone));
+    return;
+  }
+  const size_t cache =
+      offsetof(Cpu, jump_cache) +
+      static_cast<size_t>(mode_.tlb()) * kJumpCacheEntries * sizeof(JumpCacheEntry);
+  static_assert(sizeof(JumpCacheEntry) == 16);
+  const asmjit::Label hit = a.newLabel();
+  a.pext(kTemp1, kTemp0, CpuField(offsetof(Cpu, jump_slot_mask)));
+  a.lea(kTemp1, x86::ptr(kTemp1, kTemp1));
+  a.mov(CpuField(offsetof(Cpu, saved_rcx)), x86::rcx);
+  a.mov(x86::rcx, Indexed(cache + offsetof(JumpCacheEntry, tag), kTemp1, 3));
+  a.lea(x86::rcx, x86::ptr(x86::rcx, kTemp0));
+  a.short_().jecxz(x86::rcx, hit);
+  a.mov(x86::rcx, CpuField(offsetof(Cpu, saved_rcx)));
+  Leave(NewSite(LeaveKind::kLookup));
+  a.bind(hit);
+  a.mov(x86::rcx, CpuField(offsetof(Cpu, saved_rcx)));
+  a.jmp(Indexed(cache + offsetof(JumpCacheEntry, code), kTemp1, 3));
+}
+
+void Emission::EmitAttentionCheck(uint64_t rip, bool flags_live) {
+  x86::Assembler& a = assembler_;
+  LeaveSite& site = NewSite(LeaveKind::kAttention);
+  site.rip = rip;
+  a.mov(kTemp1, CpuField(offsetof(Cpu, attention)));
+  if (flags_live) {
+    const asmjit::Label go_on = a.newLabel();
+    a.mov(CpuField(offsetof(Cpu, saved_rcx)), x86::rcx);
+    a.mov(x86::ecx, x86::dword_ptr(kTemp1));
+    a.short_().jecxz(x86::rcx, go_on);
+    a.mov(x86::rcx, CpuField(offsetof(Cpu, saved_rcx)));
+    Leave(site);
+    a.bind(go_on);
+    a.mov(x86::rcx, CpuField(offsetof(Cpu, saved_rcx)));
+  } else {
+    const asmjit::Label leave = a.newLabel();
+    a.cmp(x86::dword_ptr(kTemp1), 0);
+    a.jne(leave);
+    Later([this, &site, leave] {
+      assembler_.bind(leave);
+      Leave(site);
+    });
+  }
+}
+
+}  // namespace hv::soft

@@ -1,0 +1,69 @@
+#include "hv_kernel/soft/translate/emission.h"
+
+#include "hv_kernel/soft/system/operand_access.h"
+
+namespace hv::soft {
+
+namespace x86 = asmjit::x86;
+
+Emission::Emission(const Trampolines& trampolines, LeaveSites& sites, uint64_t base, Mode mode,
+                   uint64_t block_rip)
+    : trampolines_(trampolines), sites_(sites), mode_(mode), block_rip_(block_rip) {
+  code_.init(asmjit::Environment::host(), base);
+  code_.attach(&assembler_);
+}
+
+void Emission::Begin(const Decoded& decoded, uint64_t rip, bool flags_live) {
+  decoded_ = &decoded;
+  rip_ = rip;
+  flags_live_ = flags_live;
+}
+
+uint64_t Emission::next_rip() const {
+  const uint64_t next = rip_ + insn().length;
+  return mode_.code() == CodeMode::k64 ? next : next & 0xffffffffu;
+}
+
+LeaveSite& Emission::NewSite(LeaveKind kind) {
+  LeaveSite& site = sites_.emplace_back();
+  site.kind = kind;
+  site.rip = rip_;
+  return site;
+}
+
+void Emission::Leave(LeaveSite& site) {
+  LoadImmediate(kTemp1, reinterpret_cast<uint64_t>(&site));
+  assembler_.jmp(trampolines_.leave);
+}
+
+void Emission::EmitLater() {
+  // Later code may itself put off more.
+  for (size_t i = 0; i < later_.size(); ++i) {
+    const auto code = std::move(later_[i]);
+    code();
+  }
+}
+
+x86::Gp Emission::Use(uint8_t guest, const x86::Gp& temp) {
+  if (!InMemory(guest)) return HostRegister(guest);
+  assembler_.mov(temp, CpuGpr(guest));
+  return temp;
+}
+
+void Emission::Store(uint8_t guest, const x86::Gp& from) {
+  if (InMemory(guest)) {
+    assembler_.mov(CpuGpr(guest), from);
+  } else if (HostRegister(guest) != from) {
+    assembler_.mov(HostRegister(guest), from);
+  }
+}
+
+void Emission::LoadImmediate(const x86::Gp& to, uint64_t value) {
+  if (value <= 0xffffffffu) {
+    assembler_.mov(to.r32(), static_cast<uint32_t>(value));
+  } else {
+    assembler_.mov(to, static_cast<int64_t>(value));
+  }
+}
+
+}  // namespace hv::soft

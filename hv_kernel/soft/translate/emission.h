@@ -1,0 +1,103 @@
+// What all parts of the translator share while one block is being emitted.
+#pragma once
+
+#include <asmjit/x86.h>
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <span>
+#include <vector>
+
+#include "hv_kernel/soft/decoder.h"
+#include "hv_kernel/soft/translate/host_registers.h"
+#include "hv_kernel/soft/translate/leave_site.h"
+#include "hv_kernel/soft/translate/mode.h"
+#include "hv_kernel/soft/translate/trampolines.h"
+
+namespace hv::soft {
+
+// Leave sites live as long as the translations they belong to.
+using LeaveSites = std::deque<LeaveSite>;
+
+class Emission {
+ public:
+  Emission(const Trampolines& trampolines, LeaveSites& sites, uint64_t base, Mode mode,
+           uint64_t block_rip);
+
+  asmjit::x86::Assembler& a() { return assembler_; }
+  Mode mode() const { return mode_; }
+
+  // --- The instruction in hand.
+  void Begin(const Decoded& decoded, uint64_t rip, bool flags_live);
+  const Decoded& decoded() const { return *decoded_; }
+  const Instruction& insn() const { return decoded_->compact; }
+  std::span<const uint8_t> bytes() const { return {decoded_->bytes, insn().length}; }
+  uint64_t rip() const { return rip_; }
+  uint64_t next_rip() const;  // wrapped to the mode's width
+  bool flags_live() const { return flags_live_; }
+
+  // --- Leaving (emission.cc).
+  LeaveSite& NewSite(LeaveKind kind);
+  void Leave(LeaveSite& site);
+  // Emits `code` after the end of the block, for what is rarely executed.
+  void Later(std::function<void()> code) { later_.push_back(std::move(code)); }
+  void EmitLater();
+  // The resume address of a site is known once the block is placed.
+  void ResumeAt(LeaveSite& site, const asmjit::Label& label) { resumes_.push_back({&site, label}); }
+  void PatchAt(LeaveSite& site, const asmjit::Label& label) { patches_.push_back({&site, label}); }
+
+  // --- Guest registers (emission.cc).
+  // A host register holding the guest's, loading it into `temp` when it lives in memory.
+  asmjit::x86::Gp Use(uint8_t guest, const asmjit::x86::Gp& temp);
+  void Store(uint8_t guest, const asmjit::x86::Gp& from);
+  void LoadImmediate(const asmjit::x86::Gp& to, uint64_t value);
+
+  // --- Memory (memory_access.cc).
+  // Linear address of a memory operand into kTemp0. Keeps flags; uses kTemp1.
+  void EmitAddress(const Operand& operand);
+  // As above for one address register at a displacement (the stack).
+  void EmitStackAddress(int64_t displacement);
+  // From the linear address in kTemp0 to a host address in kTemp0, or away. Everything from `retry`
+  // on is executed again after a TLB miss. Keeps flags when they are live; uses kTemp1.
+  void EmitProbe(uint32_t bytes, MemoryUse use, bool stack, const asmjit::Label& retry);
+  // EmitAddress and EmitProbe.
+  void EmitOperandAccess(const Operand& operand, uint32_t bytes, MemoryUse use);
+  void EmitStackAccess(int64_t displacement, uint32_t bytes, MemoryUse use);
+
+  // --- Going on (control_flow.cc).
+  void JumpTo(uint64_t rip);   // a constant offset in CS
+  void JumpToTemp0();          // to the offset in kTemp0
+  void EmitAttentionCheck(uint64_t rip, bool flags_live);
+
+  asmjit::CodeHolder& code() { return code_; }
+  struct Fixup {
+    LeaveSite* site;
+    asmjit::Label label;
+  };
+  const std::vector<Fixup>& resumes() const { return resumes_; }
+  const std::vector<Fixup>& patches() const { return patches_; }
+  bool failed() const { return failed_; }
+  void Fail() { failed_ = true; }
+
+ private:
+  void EmitProbeOverwritingFlags(uint32_t bytes, size_t tag, size_t entry,
+                                 const asmjit::Label& slow);
+  void EmitProbeKeepingFlags(uint32_t bytes, size_t tag, size_t entry, const asmjit::Label& slow);
+
+  const Trampolines& trampolines_;
+  LeaveSites& sites_;
+  const Mode mode_;
+  const uint64_t block_rip_;
+  asmjit::CodeHolder code_;
+  asmjit::x86::Assembler assembler_;
+  const Decoded* decoded_ = nullptr;
+  uint64_t rip_ = 0;
+  bool flags_live_ = true;
+  bool failed_ = false;
+  std::vector<std::function<void()>> later_;
+  std::vector<Fixup> resumes_;
+  std::vector<Fixup> patches_;
+};
+
+}  // namespace hv::soft

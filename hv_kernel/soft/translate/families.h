@@ -1,0 +1,22 @@
+// The instructions that are neither re-encoded as they stand nor left to a handler, by family.
+#pragma once
+
+#include "hv_kernel/soft/translate/emission.h"
+
+namespace hv::soft {
+
+// Each emits the instruction in hand if it is of its family: kNot otherwise.
+enum class Emitted {
+  kNot,
+  kGoesOn,  // the next instruction follows
+  kEnds,    // control went elsewhere: the block is at its end
+};
+
+Emitted EmitBranch(Emission& e);      // branches.cc: JMP, Jcc, CALL, RET, LOOP, JrCXZ
+Emitted EmitStack(Emission& e);       // stack.cc: PUSH, POP, LEAVE
+Emitted EmitAddressing(Emission& e);  // addressing.cc: LEA, hints, bit strings
+// availability.cc: the exception an instruction takes because its state is switched off or its
+// encoding is not offered; kNot when it may run.
+Emitted EmitUnavailable(Emission& e);
+
+}  // namespace hv::soft

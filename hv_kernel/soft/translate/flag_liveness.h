@@ -1,0 +1,16 @@
+// Which arithmetic flags somebody will still read: decides how an address may be probed.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "hv_kernel/soft/decoder.h"
+
+namespace hv::soft {
+
+// For each instruction of a block whether any arithmetic flag is live just before it executes, that
+// is, may be read by it or later before being overwritten. At the end of the block all are live.
+std::vector<bool> FlagsLiveBefore(std::span<const Decoded> instructions);
+
+}  // namespace hv::soft

@@ -1,0 +1,40 @@
+// The places where generated code returns to C++, and what it says there.
+#pragma once
+
+#include <cstdint>
+
+#include "hv_kernel/soft/cpu.h"
+#include "hv_kernel/soft/instruction.h"
+#include "hv_kernel/soft/system/instructions.h"
+
+namespace hv::soft {
+
+enum class LeaveKind : uint8_t {
+  kLink,         // a direct jump to `rip`, not linked yet: its rel32 lies at `patch`
+  kLookup,       // go on at host_r10, which the jump cache did not know
+  kAttention,    // the attention word is set; go on at `rip`
+  kMemory,       // an access at linear host_r10 missed the TLB; try again at `resume`
+  kSlowProbe,    // slow mode: host_r10 is linear; wants a bounce buffer in host_r10 at `resume`
+  kDone,         // single and slow mode: the instruction is done; go on at host_r10
+  kHandler,      // `insn` at `rip` is to be executed by `handler`
+  kException,    // the instruction at `rip` takes exception `vector` (#UD, #NM)
+  kUnsupported,  // the instruction at `rip` cannot be run
+  kHostFault,    // a host signal: made by host_fault.cc, not by the translator
+};
+
+enum class MemoryUse : uint8_t { kRead, kWrite, kReadWrite };
+
+struct LeaveSite {
+  LeaveKind kind;
+  MemoryUse use = MemoryUse::kRead;
+  bool stack = false;  // a non-canonical address takes #SS
+  uint8_t vector = 0;
+  uint32_t bytes = 0;
+  uint64_t rip = 0;
+  uint64_t resume = 0;  // host address
+  uint64_t patch = 0;   // host address of a rel32, in the writable mapping
+  HandlerInfo handler;
+  Instruction insn;
+};
+
+}  // namespace hv::soft

@@ -1,0 +1,151 @@
+// Guest addresses in generated code: computing them, and probing the TLB.
+#include "hv_kernel/soft/translate/emission.h"
+
+namespace hv::soft {
+namespace {
+
+namespace x86 = asmjit::x86;
+
+constexpr uint32_t kEntryShift = 5;  // log2 sizeof(TlbEntry)
+
+size_t EntriesAt(TlbIndex index) {
+  return offsetof(Cpu, tlb) + static_cast<size_t>(index) * kTlbEntries * sizeof(TlbEntry);
+}
+
+// gs:[offset + index * 2^shift]
+x86::Mem Indexed(size_t offset, const x86::Gp& index, uint32_t shift) {
+  auto mem = x86::ptr_abs(offset, index, shift, 8);
+  mem.setSegment(x86::gs);
+  return mem;
+}
+
+uint32_t Log2(uint8_t scale) { return static_cast<uint32_t>(__builtin_ctz(scale == 0 ? 1 : scale)); }
+
+}  // namespace
+
+void Emission::EmitAddress(const Operand& operand) {
+  x86::Assembler& a = assembler_;
+  const bool wide = insn().address_bytes == 8;
+  const int64_t displacement = operand.value;
+  if (operand.base == kRipRegister) {
+    const uint64_t target = rip_ + insn().length + static_cast<uint64_t>(displacement);
+    LoadImmediate(kTemp0, wide ? target : target & 0xffffffffu);
+  } else if (operand.base == kNoRegister && operand.index == kNoRegister) {
+    const auto target = static_cast<uint64_t>(displacement);
+    LoadImmediate(kTemp0, wide ? target : target & 0xffffffffu);
+  } else {
+    // Displacements are at most 32 bits wide when there is a register.
+    const auto disp = static_cast<int32_t>(displacement);
+    x86::Mem mem;
+    if (operand.index == kNoRegister) {
+      mem = x86::ptr(Use(operand.base, kTemp0), disp);
+    } else {
+      const x86::Gp index = Use(operand.index, kTemp1);
+      if (operand.base == kNoRegister) {
+        mem = x86::ptr_abs(static_cast<uint64_t>(int64_t{disp}), index, Log2(operand.scale));
+      } else {
+        mem = x86::ptr(Use(operand.base, kTemp0), index, Log2(operand.scale), disp);
+      }
+    }
+    // A 32-bit destination wraps the sum as a 32-bit address would.
+    a.lea(wide ? kTemp0 : kTemp0.r32(), mem);
+    if (insn().address_bytes == 2) a.movzx(kTemp0.r32(), kTemp0.r16());
+  }
+  const bool based = mode_.code() == CodeMode::k64
+                         ? operand.segment == HV_FS || operand.segment == HV_GS
+                         : !mode_.flat() || operand.segment == HV_FS || operand.segment == HV_GS;
+  if (based) {
+    const size_t base = offsetof(Cpu, segment) + operand.segment * sizeof(hv_segment_state) +
+                        offsetof(hv_segment_state, base);
+    a.mov(kTemp1, CpuField(base));
+    const x86::Gp to = mode_.code() == CodeMode::k64 ? kTemp0 : kTemp0.r32();
+    a.lea(to, x86::ptr(kTemp0, kTemp1));
+  }
+}
+
+void Emission::EmitStackAddress(int64_t displacement) {
+  const x86::Gp to = mode_.code() == CodeMode::k64 ? kTemp0 : kTemp0.r32();
+  assembler_.lea(to, x86::ptr(kGuestRsp, static_cast<int32_t>(displacement)));
+}
+
+void Emission::EmitProbe(uint32_t bytes, MemoryUse use, bool stack, const asmjit::Label& retry) {
+  x86::Assembler& a = assembler_;
+  LeaveSite& site = NewSite(mode_.slow() ? LeaveKind::kSlowProbe : LeaveKind::kMemory);
+  site.use = use;
+  site.bytes = bytes;
+  site.stack = stack;
+  if (mode_.slow()) {
+    const asmjit::Label resume = a.newLabel();
+    ResumeAt(site, resume);
+    Leave(site);
+    a.bind(resume);
+    return;
+  }
+  ResumeAt(site, retry);
+  const size_t entry = EntriesAt(mode_.tlb());
+  const size_t tag = entry + (use == MemoryUse::kRead ? offsetof(TlbEntry, read_tag)
+                                                      : offsetof(TlbEntry, write_tag));
+  const asmjit::Label slow = a.newLabel();
+  if (flags_live_) {
+    EmitProbeKeepingFlags(bytes, tag, entry, slow);
+    Later([this, &site, slow] {
+      assembler_.bind(slow);
+      Leave(site);
+    });
+  } else {
+    EmitProbeOverwritingFlags(bytes, tag, entry, slow);
+    Later([this, &site, slow, tag] {
+      assembler_.bind(slow);
+      assembler_.sub(kTemp0, Indexed(tag, kTemp1, 0));
+      Leave(site);
+    });
+  }
+}
+
+void Emission::EmitProbeOverwritingFlags(uint32_t bytes, size_t tag, size_t entry,
+                                         const asmjit::Label& slow) {
+  x86::Assembler& a = assembler_;
+  a.mov(kTemp1.r32(), kTemp0.r32());
+  a.shr(kTemp1.r32(), 12 - kEntryShift);
+  a.and_(kTemp1.r32(), static_cast<int32_t>((kTlbEntries - 1) << kEntryShift));
+  a.add(kTemp0, Indexed(tag, kTemp1, 0));  // offset into the page, if it is the entry's
+  a.cmp(kTemp0, static_cast<int32_t>(kPageBytes - bytes));
+  a.ja(slow);
+  a.add(kTemp0, Indexed(entry + offsetof(TlbEntry, host_page), kTemp1, 0));
+}
+
+// PEXT, LEA and JRCXZ touch no flag.
+void Emission::EmitProbeKeepingFlags(uint32_t bytes, size_t tag, size_t entry,
+                                     const asmjit::Label& slow) {
+  x86::Assembler& a = assembler_;
+  const asmjit::Label hit = a.newLabel();
+  a.pext(kTemp1, kTemp0, CpuField(offsetof(Cpu, tlb_slot_mask)));
+  a.lea(kTemp1, x86::ptr_abs(0, kTemp1, 3));
+  a.mov(CpuField(offsetof(Cpu, saved_rcx)), x86::rcx);
+  a.mov(x86::rcx, Indexed(tag, kTemp1, kEntryShift - 3));
+  a.lea(x86::rcx, x86::ptr(x86::rcx, kTemp0, 0, static_cast<int32_t>(bytes) - 1));
+  a.pext(x86::rcx, x86::rcx, CpuField(offsetof(Cpu, page_mask)));
+  a.short_().jecxz(x86::rcx, hit);
+  a.mov(x86::rcx, CpuField(offsetof(Cpu, saved_rcx)));
+  a.jmp(slow);
+  a.bind(hit);
+  a.mov(x86::rcx, CpuField(offsetof(Cpu, saved_rcx)));
+  a.mov(kTemp1, Indexed(entry + offsetof(TlbEntry, addend), kTemp1, kEntryShift - 3));
+  a.lea(kTemp0, x86::ptr(kTemp0, kTemp1));
+}
+
+void Emission::EmitOperandAccess(const Operand& operand, uint32_t bytes, MemoryUse use) {
+  const asmjit::Label retry = assembler_.newLabel();
+  assembler_.bind(retry);
+  EmitAddress(operand);
+  EmitProbe(bytes, use, operand.segment == HV_SS, retry);
+}
+
+void Emission::EmitStackAccess(int64_t displacement, uint32_t bytes, MemoryUse use) {
+  const asmjit::Label retry = assembler_.newLabel();
+  assembler_.bind(retry);
+  EmitStackAddress(displacement);
+  EmitProbe(bytes, use, true, retry);
+}
+
+}  // namespace hv::soft

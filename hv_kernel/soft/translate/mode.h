@@ -1,0 +1,46 @@
+// What of the CPU's state translated code takes for granted: part of a block's key.
+#pragma once
+
+#include <cstdint>
+
+#include "hv_kernel/soft/cpu.h"
+#include "hv_kernel/soft/instruction.h"
+
+namespace hv::soft {
+
+//  31               10  9  8   7    6    5    4  3    2  1    0
+// +-------------------+--+--+----+----+----+----+------+------+
+// |         0         |SL|SI|FLAT|AVX-|SSE-|FPU-|  TLB | code |
+// +-------------------+--+--+----+----+----+----+------+------+
+class Mode {
+ public:
+  Mode() = default;
+  explicit Mode(uint32_t bits) : bits_(bits) {}
+
+  static Mode Of(const Cpu& cpu);
+
+  uint32_t bits() const { return bits_; }
+  CodeMode code() const { return static_cast<CodeMode>(bits_ & 3); }
+  TlbIndex tlb() const { return static_cast<TlbIndex>(bits_ >> 2 & 3); }
+  bool fpu_off() const { return (bits_ & kFpuOff) != 0; }  // x87: #NM
+  bool sse_off() const { return (bits_ & kSseOff) != 0; }
+  bool avx_off() const { return (bits_ & kAvxOff) != 0; }
+  // ES, CS, SS, DS have base 0 and no limit that could be hit, and SS is 32 bits wide.
+  bool flat() const { return (bits_ & kFlat) != 0; }
+  // One instruction, then kDone.
+  bool single() const { return (bits_ & kSingle) != 0; }
+  // As single, with every memory access through a bounce buffer.
+  bool slow() const { return (bits_ & kSlow) != 0; }
+
+  Mode Single() const { return Mode(bits_ | kSingle); }
+  Mode Slow() const { return Mode(bits_ | kSlow | kSingle); }
+
+  friend bool operator==(Mode, Mode) = default;
+
+ private:
+  static constexpr uint32_t kFpuOff = 1u << 4, kSseOff = 1u << 5, kAvxOff = 1u << 6,
+                            kFlat = 1u << 7, kSingle = 1u << 8, kSlow = 1u << 9;
+  uint32_t bits_ = 0;
+};
+
+}  // namespace hv::soft

@@ -1,0 +1,122 @@
+// PUSH, POP and (in 64-bit mode) LEAVE. Nothing here changes a flag.
+#include <Zydis/Zydis.h>
+
+#include "hv_kernel/soft/translate/families.h"
+
+namespace hv::soft {
+namespace {
+
+namespace x86 = asmjit::x86;
+
+void MoveStackPointer(Emission& e, int32_t by) {
+  const bool wide = e.mode().code() == CodeMode::k64;
+  e.a().lea(wide ? kGuestRsp : kGuestRsp.r32(), x86::ptr(kGuestRsp, by));
+}
+
+void StoreAtTemp0(x86::Assembler& a, const x86::Gp& from, uint32_t bytes) {
+  switch (bytes) {
+    case 8: a.mov(x86::ptr(kTemp0), from); break;
+    case 4: a.mov(x86::dword_ptr(kTemp0), from.r32()); break;
+    default: a.mov(x86::word_ptr(kTemp0), from.r16());
+  }
+}
+
+void LoadFromTemp0(x86::Assembler& a, const x86::Gp& to, uint32_t bytes) {
+  switch (bytes) {
+    case 8: a.mov(to, x86::ptr(kTemp0)); break;
+    case 4: a.mov(to.r32(), x86::dword_ptr(kTemp0)); break;
+    default: a.mov(to.r16(), x86::word_ptr(kTemp0));
+  }
+}
+
+Emitted EmitPush(Emission& e) {
+  x86::Assembler& a = e.a();
+  const uint32_t bytes = e.insn().operand_bytes;
+  const Operand& operand = e.insn().operands[0];
+  if (operand.kind == Operand::Kind::kMemory) {
+    e.EmitOperandAccess(operand, bytes, MemoryUse::kRead);
+    LoadFromTemp0(a, kTemp1, bytes);
+    a.mov(CpuScratch(0), kTemp1);
+  }
+  e.EmitStackAccess(-static_cast<int64_t>(bytes), bytes, MemoryUse::kWrite);
+  switch (operand.kind) {
+    case Operand::Kind::kMemory:
+      a.mov(kTemp1, CpuScratch(0));
+      StoreAtTemp0(a, kTemp1, bytes);
+      break;
+    case Operand::Kind::kImmediate:
+      e.LoadImmediate(kTemp1, static_cast<uint64_t>(operand.value));
+      StoreAtTemp0(a, kTemp1, bytes);
+      break;
+    default:
+      StoreAtTemp0(a, e.Use(operand.reg, kTemp1), bytes);
+  }
+  MoveStackPointer(e, -static_cast<int32_t>(bytes));
+  return Emitted::kGoesOn;
+}
+
+Emitted EmitPopRegister(Emission& e, uint8_t reg, uint32_t bytes) {
+  x86::Assembler& a = e.a();
+  if (reg == HV_RSP) {  // the value popped is what RSP becomes
+    LoadFromTemp0(a, kTemp1, bytes);
+    MoveStackPointer(e, static_cast<int32_t>(bytes));
+    if (bytes == 2) {
+      a.mov(kGuestRsp.r16(), kTemp1.r16());
+    } else {
+      a.mov(bytes == 8 ? kGuestRsp : kGuestRsp.r32(), bytes == 8 ? kTemp1 : kTemp1.r32());
+    }
+    return Emitted::kGoesOn;
+  }
+  if (InMemory(reg)) {
+    if (bytes == 2) a.mov(kTemp1, CpuGpr(reg));
+    LoadFromTemp0(a, kTemp1, bytes);
+    e.Store(reg, kTemp1);
+  } else {
+    LoadFromTemp0(a, HostRegister(reg), bytes);
+  }
+  MoveStackPointer(e, static_cast<int32_t>(bytes));
+  return Emitted::kGoesOn;
+}
+
+Emitted EmitPop(Emission& e) {
+  x86::Assembler& a = e.a();
+  const uint32_t bytes = e.insn().operand_bytes;
+  const Operand& operand = e.insn().operands[0];
+  e.EmitStackAccess(0, bytes, MemoryUse::kRead);
+  if (operand.kind != Operand::Kind::kMemory) return EmitPopRegister(e, operand.reg, bytes);
+  LoadFromTemp0(a, kTemp1, bytes);
+  a.mov(CpuScratch(0), kTemp1);
+  // The address of the destination is computed with RSP already incremented (SDM vol. 2, POP).
+  Operand target = operand;
+  if (target.base == HV_RSP) target.value += bytes;
+  e.EmitOperandAccess(target, bytes, MemoryUse::kWrite);
+  a.mov(kTemp1, CpuScratch(0));
+  StoreAtTemp0(a, kTemp1, bytes);
+  MoveStackPointer(e, static_cast<int32_t>(bytes));
+  return Emitted::kGoesOn;
+}
+
+Emitted EmitLeave(Emission& e) {
+  x86::Assembler& a = e.a();
+  const asmjit::Label retry = a.newLabel();
+  a.bind(retry);
+  a.mov(kTemp0, x86::rbp);
+  e.EmitProbe(8, MemoryUse::kRead, true, retry);
+  a.lea(kGuestRsp, x86::ptr(x86::rbp, 8));
+  a.mov(x86::rbp, x86::ptr(kTemp0));
+  return Emitted::kGoesOn;
+}
+
+}  // namespace
+
+Emitted EmitStack(Emission& e) {
+  switch (e.insn().mnemonic) {
+    case ZYDIS_MNEMONIC_PUSH: return EmitPush(e);
+    case ZYDIS_MNEMONIC_POP: return EmitPop(e);
+    case ZYDIS_MNEMONIC_LEAVE:
+      return e.insn().operand_bytes == 8 ? EmitLeave(e) : Emitted::kNot;
+    default: return Emitted::kNot;
+  }
+}
+
+}  // namespace hv::soft

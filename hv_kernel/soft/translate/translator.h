@@ -1,0 +1,53 @@
+// Turns a run of guest instructions into a block of host code.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+
+#include "hv_kernel/soft/decoder.h"
+#include "hv_kernel/soft/translate/block.h"
+#include "hv_kernel/soft/translate/code_memory.h"
+#include "hv_kernel/soft/translate/emission.h"
+
+namespace hv::soft {
+
+// The guest's bytes at a block's start: those in its first page, and those on the next one if it is
+// mapped. `second` is empty when it is not.
+struct CodeBytes {
+  std::span<const uint8_t> first;
+  std::span<const uint8_t> second;
+};
+
+class Translator {
+ public:
+  Translator(CodeMemory& memory, const Trampolines& trampolines, LeaveSites& sites)
+      : memory_(memory), trampolines_(trampolines), sites_(sites) {}
+
+  enum class Result {
+    kOk,
+    kNeedsNextPage,  // the first instruction reaches into the next page, which `bytes` lacks
+    kFull,           // no room in code memory: drop everything and try again
+  };
+
+  // Fills rip-relative parts of `block`: bytes, code, code_bytes, places.
+  // REQUIRES: block.rip and block.mode are set.
+  Result Translate(const CodeBytes& bytes, Block& block);
+
+  uint64_t instructions() const { return instructions_; }
+
+ private:
+  Result DecodeRun(const CodeBytes& bytes, const Block& block);
+  void EmitInstruction(Emission& e, bool& ended);
+  void Place(Emission& e, Block& block);
+
+  CodeMemory& memory_;
+  const Trampolines& trampolines_;
+  LeaveSites& sites_;
+  Decoder decoder_;
+  std::vector<Decoded> run_;
+  bool ends_invalid_ = false;  // what follows the run is no instruction
+  uint64_t instructions_ = 0;
+};
+
+}  // namespace hv::soft
