@@ -1,0 +1,44 @@
+// A process that hvd has started, and how it starts them; the seam at which tests bring their own.
+#pragma once
+
+#include <sys/types.h>
+
+#include <memory>
+#include <string>
+
+#include "absl/status/statusor.h"
+
+namespace hv::hvd {
+
+// How a process ended.
+struct ProcessEnd {
+  bool by_signal = false;
+  int code = 0;  // exit status or signal number
+
+  // "exited with status 1", "killed by signal 9 (Killed)".
+  std::string InWords() const;
+};
+
+class Process {
+ public:
+  // Kills and reaps what is still alive.
+  virtual ~Process() = default;
+  virtual pid_t pid() const = 0;
+  // Readable once the process is dead: for EventLoop::WhenReadable.
+  virtual int death_fd() const = 0;
+  // SIGKILL. No effect on a dead process.
+  virtual void Kill() = 0;
+  // Waits for the death and returns how it came; the same answer again later.
+  virtual ProcessEnd Reap() = 0;
+};
+
+class Launcher {
+ public:
+  virtual ~Launcher() = default;
+  // Starts program `name` (as Executables finds it) with `socket` as its descriptor 3 and `log` as
+  // its standard error; both stay the caller's. No other descriptor goes along.
+  virtual absl::StatusOr<std::unique_ptr<Process>> Launch(const std::string& name, int socket,
+                                                          int log) = 0;
+};
+
+}  // namespace hv::hvd

@@ -1,0 +1,167 @@
+#include "hvd/segment_set.h"
+
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <sys/mman.h>
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include "abi/endpoint.h"
+#include "abi/state.h"
+#include "abi/version_check.h"
+#include "ring/channel.h"
+
+namespace hv::hvd {
+namespace {
+
+constexpr uint64_t kMemory = 16 << 20;
+constexpr uint32_t kKernel = HV_ENDPOINT(HV_ROLE_KERNEL, 0);
+constexpr uint32_t kTimer = HV_ENDPOINT(HV_ROLE_TIMER, 0);
+constexpr uint32_t kIoapic = HV_ENDPOINT(HV_ROLE_IOAPIC, 0);
+constexpr uint32_t kHost = HV_ENDPOINT(HV_ROLE_HOST, 0);
+
+class SegmentSetTest : public testing::Test {
+ protected:
+  Topology topology_ = PlanTopology(2);
+  SegmentSet set_ = SegmentSet::Make(topology_, kMemory).value();
+
+  std::vector<uint32_t> Processes() const {
+    std::vector<uint32_t> all = topology_.services;
+    all.push_back(kKernel);
+    all.push_back(kHost);
+    return all;
+  }
+  bool Maps(uint32_t process, hv_segment kind) const {
+    const auto uses = set_.UsesOf(process);
+    return std::any_of(uses.begin(), uses.end(),
+                       [&](const auto& use) { return use.segment->kind == kind; });
+  }
+};
+
+TEST_F(SegmentSetTest, EverySegmentButRamStartsWithItsHeader) {
+  for (uint32_t process : Processes()) {
+    for (const SegmentUse& use : set_.UsesOf(process)) {
+      if (use.segment->kind == HV_SEGMENT_GUEST_RAM) continue;
+      const auto mapping = ring::Mapping::Map(use.segment->fd.get(), use.segment->bytes, false);
+      ASSERT_TRUE(mapping.ok()) << mapping.status();
+      const auto status = CheckSegmentHeader(*mapping->As<hv_segment_header>(), use.segment->kind);
+      EXPECT_TRUE(status.ok()) << status;
+    }
+  }
+}
+
+TEST_F(SegmentSetTest, ChannelGoesToItsTwoSidesAlone) {
+  std::map<const OwnedSegment*, std::set<uint32_t>> mapped_by;
+  for (uint32_t process : Processes()) {
+    for (const SegmentUse& use : set_.UsesOf(process)) {
+      if (use.segment->kind != HV_SEGMENT_CHANNEL) continue;
+      mapped_by[use.segment].insert(process);
+      EXPECT_EQ(ProcessOf(use.endpoint), process);
+    }
+  }
+  EXPECT_EQ(mapped_by.size(), topology_.channels.size());
+  for (const auto& [segment, processes] : mapped_by) {
+    EXPECT_EQ(processes, (std::set<uint32_t>{ProcessOf(segment->endpoint), segment->peer}));
+  }
+}
+
+TEST_F(SegmentSetTest, ChannelsOpenFromBothSides) {
+  for (uint32_t process : Processes()) {
+    for (const SegmentUse& use : set_.UsesOf(process)) {
+      if (use.segment->kind != HV_SEGMENT_CHANNEL) continue;
+      const auto mapping = ring::Mapping::Map(use.segment->fd.get(), use.segment->bytes, true);
+      const auto view = ring::OpenChannel(mapping->bytes(), use.endpoint, use.peer);
+      EXPECT_TRUE(view.ok()) << view.status();
+    }
+  }
+}
+
+TEST_F(SegmentSetTest, GuestRamIsForKernelAndMmuAlone) {
+  for (uint32_t process : Processes()) {
+    const uint32_t role = HV_ENDPOINT_ROLE(process);
+    EXPECT_EQ(Maps(process, HV_SEGMENT_GUEST_RAM),
+              role == HV_ROLE_KERNEL || role == HV_ROLE_MMU)
+        << role;
+  }
+}
+
+TEST_F(SegmentSetTest, StateIsForItsServiceAlone) {
+  for (uint32_t process : Processes()) {
+    for (const SegmentUse& use : set_.UsesOf(process)) {
+      if (use.segment->kind != HV_SEGMENT_STATE) continue;
+      EXPECT_EQ(use.segment->endpoint, process);
+    }
+  }
+  EXPECT_TRUE(Maps(kTimer, HV_SEGMENT_STATE));
+  EXPECT_FALSE(Maps(kKernel, HV_SEGMENT_STATE));
+}
+
+TEST_F(SegmentSetTest, TablesAreWrittenByTheirOwnerAlone) {
+  const std::map<hv_segment, uint32_t> writer = {{HV_SEGMENT_ROUTE_TABLE, HV_ROLE_MMU},
+                                                 {HV_SEGMENT_CPUID_TABLE, HV_ROLE_VCPU}};
+  for (uint32_t process : Processes()) {
+    for (const SegmentUse& use : set_.UsesOf(process)) {
+      const auto found = writer.find(use.segment->kind);
+      if (found == writer.end()) continue;
+      EXPECT_EQ(use.writable, HV_ENDPOINT_ROLE(process) == found->second);
+    }
+  }
+  EXPECT_TRUE(Maps(kKernel, HV_SEGMENT_ROUTE_TABLE));
+  EXPECT_TRUE(Maps(kKernel, HV_SEGMENT_CPUID_TABLE));
+}
+
+TEST_F(SegmentSetTest, ReadOnlyDescriptorCannotBeMappedForWriting) {
+  const OwnedSegment* table = set_.Find(HV_SEGMENT_ROUTE_TABLE, 0);
+  ASSERT_NE(table, nullptr);
+  EXPECT_TRUE(ring::Mapping::Map(table->read_only.get(), table->bytes, false).ok());
+  EXPECT_EQ(mmap(nullptr, table->bytes, PROT_READ | PROT_WRITE, MAP_SHARED,
+                 table->read_only.get(), 0),
+            MAP_FAILED);
+}
+
+TEST_F(SegmentSetTest, AProcessCanWakeItselfAndItsPeersAlone) {
+  for (uint32_t process : Processes()) {
+    std::set<uint32_t> expected;
+    std::set<uint32_t> mapped;
+    for (const SegmentUse& use : set_.UsesOf(process)) {
+      if (use.segment->kind == HV_SEGMENT_WAKE) mapped.insert(use.segment->endpoint);
+      if (use.segment->kind != HV_SEGMENT_CHANNEL) continue;
+      expected.insert(use.endpoint);
+      expected.insert(use.peer);
+    }
+    EXPECT_EQ(mapped, expected);
+  }
+}
+
+TEST_F(SegmentSetTest, NothingCanChangeItsSize) {
+  for (uint32_t process : Processes()) {
+    for (const SegmentUse& use : set_.UsesOf(process)) {
+      const int seals = fcntl(use.segment->fd.get(), F_GET_SEALS);
+      EXPECT_EQ(seals & (F_SEAL_SHRINK | F_SEAL_GROW), F_SEAL_SHRINK | F_SEAL_GROW);
+    }
+  }
+}
+
+TEST_F(SegmentSetTest, StateHeaderIsAtTheFirstEpoch) {
+  const hv_state_header* header = set_.state_header(kIoapic);
+  ASSERT_NE(header, nullptr);
+  EXPECT_EQ(header->epoch, 1u);
+  EXPECT_EQ(header->role, uint32_t{HV_ROLE_IOAPIC});
+  EXPECT_EQ(set_.state_header(kKernel), nullptr);
+}
+
+TEST_F(SegmentSetTest, DescriptorsGoWithTheSet) {
+  const auto open_descriptors = [] {
+    int count = 0;
+    for (int fd = 0; fd < 4096; ++fd) count += fcntl(fd, F_GETFD) >= 0;
+    return count;
+  };
+  const int before = open_descriptors();
+  { const auto set = SegmentSet::Make(topology_, kMemory); }
+  EXPECT_EQ(open_descriptors(), before);
+}
+
+}  // namespace
+}  // namespace hv::hvd
