@@ -160,12 +160,36 @@ struct Cpu {
   PendingAccess writes[kMaxPendingAccesses];
   uint32_t write_count;
   uint32_t write_cursor;  // next to leave
+  // Bounce buffers of the instruction running in slow mode.
+  struct Bounce {
+    uint64_t linear;
+    uint64_t host;
+    uint32_t bytes;
+    bool write;
+    bool stack;
+  };
+  Bounce bounced[2];
+  uint32_t bounce_count;
+  // Code pages written to, not yet cleaned up after. Past the last entry: everything is.
+  struct CodeWrite {
+    uint64_t physical;
+    uint32_t bytes;
+  };
+  static constexpr uint32_t kMaxCodeWrites = 32;
+  CodeWrite code_writes[kMaxCodeWrites];
+  uint32_t code_write_count;
+  // Of the last host signal in generated code (host_fault.h).
+  uint64_t fault_pc;
+  int fault_signal;
+  // The guest's vector state is in the host's registers, not in `xsave`.
+  bool vector_live;
+  uint32_t jump_cache_mode;
   // A jump cache of supervisor code holds entries of pages that are not global.
   bool jump_cache_has_local[kTlbCount];
   const PhysicalMemory* memory;
   CodeTracker* code;
   VcpuConfig config;
-  alignas(64) uint8_t bounce[2][1024];
+  alignas(64) uint8_t bounce[2][1024 + 64];
   // Guest x87, SSE and AVX state while it is not in the host's registers (standard XSAVE format).
   alignas(64) uint8_t xsave[HV_XSAVE_BYTES];
 };

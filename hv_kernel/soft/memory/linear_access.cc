@@ -66,6 +66,14 @@ void WriteDevicePiece(Cpu& cpu, uint64_t physical, const uint8_t* from, uint32_t
   }
 }
 
+// The translator cleans up before any more guest code runs.
+void NoteCodeWrite(Cpu& cpu, uint64_t physical, uint32_t bytes) {
+  if (cpu.code_write_count < Cpu::kMaxCodeWrites) {
+    cpu.code_writes[cpu.code_write_count] = {physical, bytes};
+  }
+  if (cpu.code_write_count <= Cpu::kMaxCodeWrites) ++cpu.code_write_count;
+}
+
 // Plain stores of the usual widths, so that another vCPU sees them whole.
 void StoreRam(uint8_t* host, const uint8_t* from, uint32_t bytes) {
   switch (bytes) {
@@ -199,7 +207,7 @@ Outcome WriteLinear(Cpu& cpu, uint64_t linear, const void* from, uint32_t bytes,
     const Piece& piece = pieces.piece[i];
     if (piece.at.host != nullptr && piece.at.writable) {
       StoreRam(piece.at.host, at, piece.bytes);
-      if (cpu.code->HasCode(piece.at.ram_page)) cpu.code->OnWrite(piece.at.physical, piece.bytes);
+      if (cpu.code->HasCode(piece.at.ram_page)) NoteCodeWrite(cpu, piece.at.physical, piece.bytes);
     } else {  // a device, a hole, or ROM: the owner of the address decides
       WriteDevicePiece(cpu, piece.at.physical, at, piece.bytes);
     }

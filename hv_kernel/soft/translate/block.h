@@ -25,8 +25,8 @@ struct Block {
   uint32_t code_bytes = 0;
   bool dropped = false;  // invalidated: reachable from nowhere, its memory not yet reused
   std::vector<InstructionPlace> places;
-  // Direct jumps elsewhere that were patched to come here: writable addresses of their rel32, with
-  // what it was.
+  // Direct jumps elsewhere that were patched to come here: host addresses of their rel32, with what
+  // it was.
   struct Link {
     uint64_t patch;
     int32_t unlinked;

@@ -29,7 +29,8 @@ class CodeMemory {
 
   // The writable alias of an executable address.
   uint8_t* Writable(uint64_t executable) const { return writable_ + (executable - executable_); }
-  bool Contains(uint64_t address) const { return address - executable_ < bytes_; }
+  uint64_t begin() const { return executable_; }
+  uint64_t end() const { return executable_ + bytes_; }
 
  private:
   CodeMemory(uint8_t* writable, uint64_t executable, size_t bytes)

@@ -32,7 +32,7 @@ struct LeaveSite {
   uint32_t bytes = 0;
   uint64_t rip = 0;
   uint64_t resume = 0;  // host address
-  uint64_t patch = 0;   // host address of a rel32, in the writable mapping
+  uint64_t patch = 0;   // host address of a rel32
   HandlerInfo handler;
   Instruction insn;
 };

@@ -175,8 +175,7 @@ void Translator::Place(Emission& e, Block& block) {
   block.code_bytes = static_cast<uint32_t>(buffer.size());
   for (const auto& [site, label] : e.resumes()) site->resume = base + code.labelOffset(label);
   for (const auto& [site, label] : e.patches()) {
-    site->patch = reinterpret_cast<uint64_t>(
-        memory_.Writable(base + code.labelOffset(label) - sizeof(int32_t)));
+    site->patch = base + code.labelOffset(label) - sizeof(int32_t);
   }
 }
 

@@ -1,0 +1,28 @@
+// Runs code on the host CPU itself.
+#pragma once
+
+#include <cstdint>
+#include <span>
+
+#include "hv_kernel/soft/differential/machine_state.h"
+
+namespace hv::soft::differential {
+
+// Owns the arena and the code area of this process, and while it lives the signals that exceptions
+// become. One at a time; runs on the thread that made it.
+class NativeRunner {
+ public:
+  NativeRunner();
+  ~NativeRunner();
+  NativeRunner(const NativeRunner&) = delete;
+  NativeRunner& operator=(const NativeRunner&) = delete;
+
+  // The code area, to be filled before Run().
+  std::span<uint8_t> code();
+
+  // Runs from state.rip, which lies in the code area, until the first exception. `memory` is what the
+  // arena holds at the start.
+  Ending Run(const MachineState& state, std::span<const uint8_t> memory);
+};
+
+}  // namespace hv::soft::differential

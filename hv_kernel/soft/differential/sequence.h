@@ -1,0 +1,60 @@
+// Writes instruction sequences whose every register and memory operand is chosen at random, yet whose
+// memory operands lie in the arena and whose branches land inside the sequence.
+#pragma once
+
+#include <cstdint>
+#include <random>
+#include <vector>
+
+#include "hv_kernel/soft/differential/form.h"
+
+namespace hv::soft::differential {
+
+class Sequence {
+ public:
+  // The code will lie at `address`.
+  Sequence(uint64_t address, std::mt19937_64& random) : address_(address), random_(random) {}
+
+  // Reads and writes every writable page, so that what follows hits the TLB. Only at the start.
+  void WarmUp();
+  // Appends one instance of the form, and before it the moves that set up its addresses; those touch no
+  // flag. False when no valid instance was found; nothing is appended then.
+  bool Append(const Form& form);
+  // Ends the sequence.
+  void Finish();
+
+  const std::vector<uint8_t>& bytes() const { return bytes_; }
+
+ private:
+  struct RegisterValue {
+    uint8_t reg;
+    uint64_t value;
+  };
+
+  bool Roll(unsigned one_in) { return random_() % one_in == 0; }
+  Variation Vary(const Form& form);
+  uint64_t ChooseTarget(uint32_t bytes, bool aligned);
+  void SetRegister(uint8_t reg, uint64_t value);
+  bool Address(const ZydisDecodedOperand& operand, uint64_t target);
+  bool SetUpMemory();
+  bool SetUpVectorIndex(const ZydisDecodedOperand& operand);
+  void SetUpCounts();
+  bool SetUpBitOffset();
+  void EmitMove(const RegisterValue& move);
+  void EmitStore(uint64_t target, uint32_t value);
+  void EmitInstruction();
+  void Place(size_t offset, uint64_t value, size_t bytes);
+
+  const uint64_t address_;
+  std::mt19937_64& random_;
+  std::vector<uint8_t> bytes_;
+
+  // The instance in hand.
+  Encoded current_;
+  std::vector<RegisterValue> moves_;
+  std::vector<uint8_t> vector_index_load_;
+  uint64_t rip_relative_target_ = 0;
+  uint64_t branch_slot_ = 0;  // where an indirect branch finds its target; 0: it is in a register
+};
+
+}  // namespace hv::soft::differential

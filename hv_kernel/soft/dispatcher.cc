@@ -1,0 +1,291 @@
+#include "hv_kernel/soft/dispatcher.h"
+
+#include "hv_kernel/soft/memory/linear_access.h"
+#include "hv_kernel/soft/memory/tlb.h"
+#include "hv_kernel/soft/system/events.h"
+
+namespace hv::soft {
+namespace {
+
+constexpr uint64_t kXsaveFeatures = 7;  // x87, SSE, AVX
+constexpr uint64_t kDr6SingleStep = 1u << 14;
+constexpr uint32_t kModeBitsOfJumpCache = ~(3u << 2);  // all but the TLB index
+
+void LoadVectorState(Cpu& cpu) {
+  asm volatile("xrstor64 %0"
+               :
+               : "m"(*reinterpret_cast<const char(*)[HV_XSAVE_BYTES]>(cpu.xsave)),
+                 "a"(kXsaveFeatures), "d"(0)
+               : "memory");
+  cpu.vector_live = true;
+}
+
+// SDM vol. 3, 17.2.4: an enabled instruction breakpoint at `linear`; its number's bit, or 0.
+uint64_t BreakpointsAt(const Cpu& cpu, uint64_t linear) {
+  uint64_t hit = 0;
+  for (int i = 0; i < 4; ++i) {
+    const bool enabled = (cpu.dr[7] >> (2 * i) & 3) != 0;
+    const bool on_execution = (cpu.dr[7] >> (16 + 4 * i) & 3) == 0;
+    if (enabled && on_execution && cpu.dr[i] == linear) hit |= uint64_t{1} << i;
+  }
+  return hit;
+}
+
+bool AnyBreakpoint(const Cpu& cpu) { return (cpu.dr[7] & 0xff) != 0; }
+
+uint64_t LinearRip(const Cpu& cpu) {
+  return In64BitMode(cpu) ? cpu.rip : (cpu.segment[HV_CS].base + cpu.rip) & 0xffffffffu;
+}
+
+}  // namespace
+
+Dispatcher::Turn Dispatcher::Give(Need need) {
+  need_ = need;
+  return Turn::kNeed;
+}
+
+Need Dispatcher::Run() {
+  code_ = 0;
+  for (;;) {
+    if (code_ == 0 && FindCode() == Turn::kNeed) return need_;
+    if (code_ == 0) continue;
+    const uint64_t code = code_;
+    code_ = 0;
+    Enter(code);
+    if (Serve(*reinterpret_cast<const LeaveSite*>(cpu_.leave_site)) == Turn::kNeed) return need_;
+  }
+}
+
+bool Dispatcher::NeedsSingle() const {
+  return cpu_.interrupt_shadow != 0 || (cpu_.rflags & kFlagTf) != 0 || AnyBreakpoint(cpu_);
+}
+
+// The translation of what is at cpu.rip into code_.
+Dispatcher::Turn Dispatcher::FindCode() {
+  if (cpu_.code_write_count != 0) return Give(Need::kInvalidate);
+  const bool interruptible = (cpu_.rflags & kFlagIf) != 0 && cpu_.interrupt_shadow == 0;
+  if (!slow_ && cpu_.read_count == 0) {
+    if ((cpu_.want_interrupt_window && interruptible) ||
+        (cpu_.want_nmi_window && !cpu_.nmi_blocked && cpu_.interrupt_shadow == 0)) {
+      cpu_.exit = {.reason = ExitReason::kInterruptWindow};
+      return Give(Need::kExit);
+    }
+  }
+  const uint64_t linear = LinearRip(cpu_);
+  single_ = NeedsSingle();
+  // Blocks look at the attention word themselves; single instructions leave it to this place.
+  if (single_ && !slow_ && cpu_.interrupt_shadow == 0 && cpu_.read_count == 0 &&
+      cpu_.attention->load(std::memory_order_relaxed) != 0) {
+    cpu_.exit = {.reason = ExitReason::kAttention};
+    return Give(Need::kExit);
+  }
+  if (single_ && (cpu_.rflags & kFlagRf) == 0) {
+    if (const uint64_t hit = BreakpointsAt(cpu_, linear); hit != 0) {
+      Raise(cpu_, Vector::kDebug);
+      cpu_.exception.address = hit;
+      // A fault: RF keeps it from hitting again on return.
+      cpu_.rflags |= kFlagRf;
+      return Resolve(Outcome::kException);
+    }
+  }
+  const Mode plain = Mode::Of(cpu_);
+  if (const uint32_t bits = plain.bits() & kModeBitsOfJumpCache; bits != cpu_.jump_cache_mode) {
+    ClearJumpCaches(cpu_);
+    cpu_.jump_cache_mode = bits;
+  }
+  mode_ = slow_ ? plain.Slow() : single_ ? plain.Single() : plain;
+  Location at;
+  const Outcome outcome =
+      Locate(cpu_, linear, AccessKind::kExecute, plain.tlb(), false, at);
+  if (outcome != Outcome::kDone) {
+    slow_ = false;
+    return Resolve(outcome);
+  }
+  ++lookups_;
+  if (at.host == nullptr) {  // code in a device or in a hole
+    slow_ = false;
+    cpu_.exit = {.reason = ExitReason::kUnsupported, .address = at.physical};
+    return Give(Need::kExit);
+  }
+  physical_ = at.physical;
+  Block* block = cache_.Find(physical_, cpu_.rip, mode_);
+  if (block == nullptr) return Give(Need::kTranslate);
+  if (!mode_.single()) RememberInJumpCache(*block, /*global=*/false);
+  code_ = block->code;
+  return Turn::kNext;
+}
+
+void Dispatcher::RememberInJumpCache(const Block& block, bool global) {
+  const auto index = static_cast<size_t>(mode_.tlb());
+  JumpCacheEntry& entry = cpu_.jump_cache[index][JumpCacheSlot(block.rip)];
+  entry.tag = 0 - block.rip;
+  entry.code = block.code;
+  if (!global) cpu_.jump_cache_has_local[index] = true;
+}
+
+void Dispatcher::Enter(uint64_t code) {
+  if (!cpu_.vector_live) LoadVectorState(cpu_);
+  cpu_.enter_code = code;
+  cache_.trampolines().enter();
+  cpu_.rflags = (cpu_.rflags & ~kArithmeticFlags) | (cpu_.host_flags & kArithmeticFlags);
+}
+
+Dispatcher::Turn Dispatcher::Serve(const LeaveSite& site) {
+  switch (site.kind) {
+    case LeaveKind::kLookup:
+      cpu_.rip = cpu_.host_r10;
+      return Turn::kNext;
+    case LeaveKind::kLink:
+      cpu_.rip = site.rip;
+      if (FindCode() == Turn::kNeed) return Turn::kNeed;
+      // Not when a fetch fault or a single step has come between.
+      if (code_ == 0 || mode_.single() || cpu_.rip != site.rip) return Turn::kNext;
+      site_ = &site;
+      block_ = cache_.Find(physical_, cpu_.rip, mode_);
+      return Give(Need::kLink);
+    case LeaveKind::kAttention:
+      cpu_.rip = site.rip;
+      cpu_.exit = {.reason = ExitReason::kAttention};
+      return Give(Need::kExit);
+    case LeaveKind::kMemory:
+      return ServeMemory(site);
+    case LeaveKind::kSlowProbe:
+      return ServeSlowProbe(site);
+    case LeaveKind::kDone:
+      cpu_.rip = cpu_.host_r10;
+      return slow_ ? FinishSlow() : Resolve(Outcome::kDone);
+    case LeaveKind::kHandler:
+      cpu_.rip = site.rip;
+      if (site.handler.vector_state) {
+        site_ = &site;
+        return Give(Need::kVector);
+      }
+      return Settle(Execute(site)) ? Turn::kNext : Turn::kNeed;
+    case LeaveKind::kException:
+      cpu_.rip = site.rip;
+      return Resolve(Raise(cpu_, static_cast<Vector>(site.vector)));
+    case LeaveKind::kUnsupported:
+      cpu_.rip = site.rip;
+      cpu_.exit = {.reason = ExitReason::kUnsupported};
+      return Give(Need::kExit);
+    case LeaveKind::kHostFault:
+      return Give(Need::kHostFault);
+  }
+  return Turn::kNext;
+}
+
+Outcome Dispatcher::Execute(const LeaveSite& site) {
+  cpu_.read_cursor = 0;
+  cpu_.interrupt_shadow = 0;
+  const uint64_t next = cpu_.rip + site.insn.length;
+  cpu_.next_rip = In64BitMode(cpu_) ? next : next & 0xffffffffu;
+  const Outcome outcome = site.handler.handler(cpu_, site.insn);
+  if (outcome == Outcome::kDone) cpu_.rip = cpu_.next_rip;
+  return outcome;
+}
+
+bool Dispatcher::Settle(Outcome outcome) { return Resolve(outcome) == Turn::kNext; }
+
+// An instruction has retired, faulted or wants out.
+Dispatcher::Turn Dispatcher::Resolve(Outcome outcome) {
+  slow_ = false;
+  if (outcome == Outcome::kExit) return Give(Need::kExit);
+  RetireDeviceReads(cpu_);
+  if (outcome == Outcome::kException) {
+    cpu_.interrupt_shadow = 0;
+    cpu_.write_count = cpu_.write_cursor = 0;
+    if (DeliverException(cpu_) == Outcome::kExit) return Give(Need::kExit);
+    return Turn::kNext;
+  }
+  if (single_) {
+    // Handlers set a shadow of their own after Execute has ended the old one; re-encoded
+    // instructions just end it.
+    const auto& left = *reinterpret_cast<const LeaveSite*>(cpu_.leave_site);
+    if (left.kind == LeaveKind::kDone) cpu_.interrupt_shadow = 0;
+    cpu_.rflags &= ~kFlagRf;
+    if ((cpu_.rflags & kFlagTf) != 0) {
+      Raise(cpu_, Vector::kDebug);
+      cpu_.exception.address = kDr6SingleStep;
+      if (DeliverException(cpu_) == Outcome::kExit) return Give(Need::kExit);
+    }
+  }
+  if (cpu_.write_count != 0) {
+    cpu_.exit = {.reason = ExitReason::kMmioWrite};  // which one: SoftVcpu::NextWrite
+    return Give(Need::kExit);
+  }
+  if (cpu_.halted) {
+    cpu_.exit = {.reason = ExitReason::kHalt};
+    return Give(Need::kExit);
+  }
+  return Turn::kNext;
+}
+
+Dispatcher::Turn Dispatcher::ServeMemory(const LeaveSite& site) {
+  ++tlb_misses_;
+  const uint64_t linear = cpu_.host_r10;
+  const bool write = site.use != MemoryUse::kRead;
+  const AccessKind kind = write ? AccessKind::kWrite : AccessKind::kRead;
+  const TlbIndex index = CurrentTlbIndex(cpu_);
+  Location at;
+  cpu_.rip = site.rip;
+  const Outcome outcome = Locate(cpu_, linear, kind, index, site.stack, at);
+  if (outcome != Outcome::kDone) return Resolve(outcome);
+  const TlbEntry& entry = cpu_.tlb[static_cast<size_t>(index)][TlbSlot(linear)];
+  const uint64_t offset = linear + (write ? entry.write_tag : entry.read_tag);
+  if (offset <= kPageBytes - site.bytes) {
+    code_ = site.resume;
+    return Turn::kNext;
+  }
+  return RunSlow(site.rip);
+}
+
+// Crossing pages, devices, ROM, pages with code: the instruction runs on bounce buffers.
+Dispatcher::Turn Dispatcher::RunSlow(uint64_t rip) {
+  ++slow_instructions_;
+  cpu_.rip = rip;
+  cpu_.bounce_count = 0;
+  cpu_.read_cursor = 0;
+  slow_ = true;
+  return Turn::kNext;  // FindCode takes the slow translation
+}
+
+Dispatcher::Turn Dispatcher::ServeSlowProbe(const LeaveSite& site) {
+  const uint64_t linear = cpu_.host_r10;
+  const TlbIndex index = CurrentTlbIndex(cpu_);
+  cpu_.rip = site.rip;
+  constexpr uint64_t kAlignment = 64;
+  Cpu::Bounce& bounce = cpu_.bounced[cpu_.bounce_count];
+  bounce = {.linear = linear,
+            // Aligned as the guest's address is, for what checks alignment.
+            .host = reinterpret_cast<uint64_t>(cpu_.bounce[cpu_.bounce_count]) +
+                    linear % kAlignment,
+            .bytes = site.bytes,
+            .write = site.use != MemoryUse::kRead,
+            .stack = site.stack};
+  Outcome outcome = Outcome::kDone;
+  if (bounce.write) outcome = CheckWritable(cpu_, linear, site.bytes, index, site.stack);
+  if (outcome == Outcome::kDone && site.use != MemoryUse::kWrite) {
+    outcome = ReadLinear(cpu_, linear, reinterpret_cast<void*>(bounce.host), site.bytes, index,
+                         site.stack);
+  }
+  if (outcome != Outcome::kDone) return Resolve(outcome);
+  ++cpu_.bounce_count;
+  cpu_.host_r10 = bounce.host;
+  code_ = site.resume;
+  return Turn::kNext;
+}
+
+Dispatcher::Turn Dispatcher::FinishSlow() {
+  const TlbIndex index = CurrentTlbIndex(cpu_);
+  for (uint32_t i = 0; i < cpu_.bounce_count; ++i) {
+    const Cpu::Bounce& bounce = cpu_.bounced[i];
+    if (!bounce.write) continue;
+    // Checked before the instruction ran; another vCPU may have taken the page away since. The write
+    // is then lost, as a write just before the change would have been.
+    (void)WriteLinear(cpu_, bounce.linear, reinterpret_cast<const void*>(bounce.host),
+                      bounce.bytes, index, bounce.stack);
+  }
+  return Resolve(Outcome::kDone);
+}
+
+}  // namespace hv::soft

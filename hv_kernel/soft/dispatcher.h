@@ -1,0 +1,76 @@
+// The inner loop: finds the next block, runs it, serves what it left for, as long as no vector
+// register of the host is needed for that. Compiled to touch none: the guest's are in them.
+#pragma once
+
+#include <cstdint>
+
+#include "hv_kernel/soft/cpu.h"
+#include "hv_kernel/soft/translate/leave_site.h"
+#include "hv_kernel/soft/translate/mode.h"
+#include "hv_kernel/soft/translate/translation_cache.h"
+
+namespace hv::soft {
+
+// What the outer loop (soft_vcpu.cc) has to do before the inner one can go on.
+enum class Need : uint8_t {
+  kExit,         // cpu.exit leaves to the run loop
+  kTranslate,    // the code at cpu.rip, in `mode`, first byte at `physical`
+  kLink,         // `site` to `block`
+  kInvalidate,   // cpu.code_writes
+  kVector,       // `site`'s handler, with the vector state in cpu.xsave
+  kHostFault,    // cpu.fault_pc, cpu.fault_signal
+};
+
+class Dispatcher {
+ public:
+  Dispatcher(Cpu& cpu, TranslationCache& cache) : cpu_(cpu), cache_(cache) {}
+
+  // REQUIRES: the thread's GS base is the Cpu.
+  Need Run();
+
+  // Details of the last Need.
+  Mode mode() const { return mode_; }
+  uint64_t physical() const { return physical_; }
+  const LeaveSite& site() const { return *site_; }
+  Block& block() const { return *block_; }
+
+  // The outcome of a handler or a delivery, as the inner loop treats it. False: leave with kExit.
+  bool Settle(Outcome outcome);
+  // For kVector: executes the handler of `site`.
+  Outcome Execute(const LeaveSite& site);
+
+  uint64_t slow_instructions() const { return slow_instructions_; }
+  uint64_t tlb_misses() const { return tlb_misses_; }
+  uint64_t lookups() const { return lookups_; }
+
+ private:
+  enum class Turn : uint8_t { kNext, kNeed };
+
+  bool NeedsSingle() const;
+  Turn FindCode();
+  void Enter(uint64_t code);
+  Turn Serve(const LeaveSite& site);
+  Turn ServeMemory(const LeaveSite& site);
+  Turn RunSlow(uint64_t rip);
+  Turn ServeSlowProbe(const LeaveSite& site);
+  Turn FinishSlow();
+  Turn Resolve(Outcome outcome);
+  Turn Give(Need need);
+  void RememberInJumpCache(const Block& block, bool global);
+
+  Cpu& cpu_;
+  TranslationCache& cache_;
+  Need need_ = Need::kExit;
+  Mode mode_;
+  uint64_t physical_ = 0;
+  uint64_t code_ = 0;  // to enter next; 0: find it
+  const LeaveSite* site_ = nullptr;
+  Block* block_ = nullptr;
+  bool single_ = false;
+  bool slow_ = false;  // the next instruction runs in slow mode
+  uint64_t slow_instructions_ = 0;
+  uint64_t tlb_misses_ = 0;
+  uint64_t lookups_ = 0;
+};
+
+}  // namespace hv::soft

@@ -1,0 +1,31 @@
+// Host signals raised by generated code: division errors, floating-point exceptions, misaligned
+// vector accesses, instructions the host does not have. Each becomes an exception of the guest.
+#pragma once
+
+#include <cstdint>
+
+#include "absl/status/status.h"
+#include "hv_kernel/soft/cpu.h"
+#include "hv_kernel/soft/translate/leave_site.h"
+
+namespace hv::soft {
+
+// Where the calling thread's generated code lies and how it is left.
+struct FaultContext {
+  Cpu* cpu = nullptr;
+  uint64_t code_begin = 0;
+  uint64_t code_end = 0;
+  uint64_t leave = 0;  // trampoline
+};
+
+// Installs the handlers, once a process. A signal from anywhere but generated code does what it did
+// before.
+absl::Status InstallFaultHandlers();
+
+// Makes `context` the calling thread's, and its GS base the Cpu; gives the thread a signal stack.
+void BindThread(const FaultContext& context);
+
+// The exception of a fault at the guest instruction `insn` (SDM vol. 3, 6.15).
+Vector VectorOfSignal(int signal, bool x87, bool divides);
+
+}  // namespace hv::soft

@@ -1,0 +1,109 @@
+#include "hv_kernel/soft/soft_engine.h"
+
+#include <algorithm>
+#include <mutex>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "hv_kernel/soft/code_tracker.h"
+#include "hv_kernel/soft/host_fault.h"
+#include "hv_kernel/soft/memory/physical_memory.h"
+#include "hv_kernel/soft/soft_vcpu.h"
+
+namespace hv::soft {
+namespace {
+
+constexpr uint64_t kPage = 4096;
+
+absl::Status CheckHost() {
+  __builtin_cpu_init();
+  // PEXT and SARX compute addresses without touching flags; the guest is shown AVX state.
+  if (!__builtin_cpu_supports("bmi2")) {
+    return absl::FailedPreconditionError("soft engine: the host CPU has no BMI2");
+  }
+  if (!__builtin_cpu_supports("avx")) {
+    return absl::FailedPreconditionError("soft engine: the host CPU has no AVX");
+  }
+  return absl::OkStatus();
+}
+
+class SoftEngine final : public Engine {
+ public:
+  explicit SoftEngine(const SoftOptions& options) : options_(options) {}
+
+  std::string_view name() const override { return "soft"; }
+
+  absl::Status SetMemory(std::span<const hv_memory_slot> slots, std::span<std::byte> ram,
+                         std::atomic<uint64_t>* dirty_log) override {
+    if (slots.size() > HV_MAX_MEMORY_SLOTS) {
+      return absl::InvalidArgumentError(absl::StrCat("memory: ", slots.size(), " slots, at most ",
+                                                     HV_MAX_MEMORY_SLOTS));
+    }
+    for (const hv_memory_slot& slot : slots) {
+      const bool aligned = (slot.address | slot.bytes | slot.offset) % kPage == 0;
+      if (!aligned || slot.bytes == 0 || slot.offset > ram.size() ||
+          slot.bytes > ram.size() - slot.offset) {
+        return absl::InvalidArgumentError(
+            absl::StrCat("memory: slot at 0x", absl::Hex(slot.address), " of 0x",
+                         absl::Hex(slot.bytes), " bytes does not lie in the RAM segment of 0x",
+                         absl::Hex(ram.size()), " bytes"));
+      }
+    }
+    code_flags_.assign(ram.size() / kPage, 0);
+    code_.Use(code_flags_.data(), code_flags_.size());
+    memory_.Set(slots.data(), static_cast<uint32_t>(slots.size()),
+                reinterpret_cast<uint8_t*>(ram.data()), reinterpret_cast<uint64_t*>(dirty_log));
+    std::lock_guard lock(mutex_);
+    for (SoftVcpu* vcpu : vcpus_) vcpu->ForgetMemory();
+    return absl::OkStatus();
+  }
+
+  absl::StatusOr<std::unique_ptr<VcpuEngine>> CreateVcpu(const VcpuConfig& config) override {
+    auto vcpu = SoftVcpu::Create(config, memory_, code_, options_.code_bytes);
+    if (!vcpu.ok()) return vcpu.status();
+    std::lock_guard lock(mutex_);
+    vcpus_.push_back(vcpu->get());
+    return *std::move(vcpu);
+  }
+
+  std::vector<Counter> Counters() const override {
+    TranslationCache::Statistics sum;
+    uint64_t slow = 0, misses = 0, lookups = 0;
+    std::lock_guard lock(mutex_);
+    for (const SoftVcpu* vcpu : vcpus_) {
+      const TranslationCache::Statistics one = vcpu->cache().statistics();
+      sum.blocks += one.blocks;
+      sum.links += one.links;
+      sum.invalidated += one.invalidated;
+      sum.flushes += one.flushes;
+      sum.code_bytes += one.code_bytes;
+      sum.instructions += one.instructions;
+      slow += vcpu->dispatcher().slow_instructions();
+      misses += vcpu->dispatcher().tlb_misses();
+      lookups += vcpu->dispatcher().lookups();
+    }
+    return {{"blocks", sum.blocks},         {"translated_instructions", sum.instructions},
+            {"code_bytes", sum.code_bytes}, {"links", sum.links},
+            {"invalidated", sum.invalidated}, {"flushes", sum.flushes},
+            {"tlb_misses", misses},         {"slow_instructions", slow},
+            {"lookups", lookups}};
+  }
+
+ private:
+  const SoftOptions options_;
+  PhysicalMemory memory_;
+  std::vector<uint8_t> code_flags_;
+  CodeTracker code_;
+  mutable std::mutex mutex_;
+  std::vector<SoftVcpu*> vcpus_;  // live as long as the engine: owned by the vCPU threads' loops
+};
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Engine>> CreateSoftEngine(const SoftOptions& options) {
+  if (auto status = CheckHost(); !status.ok()) return status;
+  if (auto status = InstallFaultHandlers(); !status.ok()) return status;
+  return std::make_unique<SoftEngine>(options);
+}
+
+}  // namespace hv::soft

@@ -1,0 +1,67 @@
+// One vCPU of the soft engine: the outer loop around the dispatcher, and the register state.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "hv_kernel/engine.h"
+#include "hv_kernel/soft/cpu.h"
+#include "hv_kernel/soft/dispatcher.h"
+#include "hv_kernel/soft/host_fault.h"
+#include "hv_kernel/soft/translate/translation_cache.h"
+
+namespace hv::soft {
+
+class SoftVcpu final : public VcpuEngine {
+ public:
+  static absl::StatusOr<std::unique_ptr<SoftVcpu>> Create(const VcpuConfig& config,
+                                                          const PhysicalMemory& memory,
+                                                          CodeTracker& code, size_t code_bytes);
+  ~SoftVcpu() override;
+
+  Exit Run() override;
+  void CompleteRead(uint64_t value) override;
+  void CompleteWrite() override;
+  void CompleteWithFault() override;
+  bool CanTakeInterrupt() const override;
+  bool CanTakeNmi() const override;
+  void InjectInterrupt(uint8_t vector) override;
+  void InjectNmi() override;
+  void RequestInterruptWindow(bool on) override { cpu_->want_interrupt_window = on; }
+  void RequestNmiWindow(bool on) override { cpu_->want_nmi_window = on; }
+  void GetState(hv_vcpu_state& state) const override;
+  absl::Status SetState(const hv_vcpu_state& state) override;
+  std::string Describe() const override;
+
+  // The map of memory has changed: nothing derived from the old one may stay.
+  void ForgetMemory();
+
+  const TranslationCache& cache() const { return *cache_; }
+  const Dispatcher& dispatcher() const { return dispatcher_; }
+
+ private:
+  struct Unmap {
+    void operator()(Cpu* cpu) const;
+  };
+  using CpuMemory = std::unique_ptr<Cpu, Unmap>;
+
+  SoftVcpu(CpuMemory cpu, std::unique_ptr<TranslationCache> cache);
+
+  bool Satisfy(Need need);
+  void Translate();
+  void CleanUpCodeWrites();
+  bool TakeHostFault();
+  void SpillVectorState();
+  Exit NextWrite();
+  bool Between() const;
+  void AfterDelivery(Outcome outcome);
+
+  CpuMemory cpu_;
+  std::unique_ptr<TranslationCache> cache_;
+  Dispatcher dispatcher_;
+  bool shut_down_ = false;
+};
+
+}  // namespace hv::soft
