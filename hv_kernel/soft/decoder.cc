@@ -82,6 +82,14 @@ void Fill(const ZydisDecodedOperand& from, Operand& to) {
   }
 }
 
+// A SIB byte with base 101 and mod 00 means a displacement and no base, whatever REX.B says (SDM vol.
+// 2, table 2-3). Zydis 4.0 takes it for R13D with 32-bit addresses.
+bool HasNoBase(const ZydisDecodedInstruction& zydis, const ZydisDecodedOperand& operand) {
+  return operand.type == ZYDIS_OPERAND_TYPE_MEMORY && operand.mem.base == ZYDIS_REGISTER_R13D &&
+         operand.encoding == ZYDIS_OPERAND_ENCODING_MODRM_RM && zydis.raw.modrm.mod == 0 &&
+         zydis.raw.modrm.rm == 4;
+}
+
 }  // namespace
 
 uint8_t GprNumber(ZydisRegister reg) {
@@ -139,6 +147,10 @@ DecodeResult Decoder::Decode(CodeMode mode, std::span<const uint8_t> bytes, Deco
   compact.lock = (zydis.attributes & ZYDIS_ATTRIB_HAS_LOCK) != 0;
   for (int i = 0; i < zydis.operand_count_visible && i < Instruction::kMaxOperands; ++i) {
     Fill(out.operands[i], compact.operands[i]);
+    if (HasNoBase(zydis, out.operands[i])) {
+      compact.operands[i].base = kNoRegister;
+      compact.operands[i].value = zydis.raw.disp.value;
+    }
     compact.operand_count = static_cast<uint8_t>(i + 1);
   }
   return DecodeResult::kOk;

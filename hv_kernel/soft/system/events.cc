@@ -335,4 +335,11 @@ Outcome SoftwareInterrupt(Cpu& cpu, uint8_t vector) {
   return outcome;
 }
 
+Outcome DebugInterrupt(Cpu& cpu) {
+  const Outcome outcome = Deliver(
+      cpu, {.vector = static_cast<uint8_t>(Vector::kDebug), .return_rip = cpu.next_rip});
+  if (outcome == Outcome::kDone) cpu.next_rip = cpu.rip;
+  return outcome;
+}
+
 }  // namespace hv::soft

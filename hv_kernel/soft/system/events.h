@@ -14,8 +14,10 @@ Outcome DeliverException(Cpu& cpu);
 Outcome DeliverInterrupt(Cpu& cpu, uint8_t vector);
 Outcome DeliverNmi(Cpu& cpu);
 
-// INT n, INT3, INT1, INTO from a handler: cpu.next_rip is what is pushed. kException when the gate
+// INT n, INT3, INTO from a handler: cpu.next_rip is what is pushed. kException when the gate
 // does not allow it.
 Outcome SoftwareInterrupt(Cpu& cpu, uint8_t vector);
+// INT1 likewise, whatever the gate's privilege level (SDM vol. 2, INT1).
+Outcome DebugInterrupt(Cpu& cpu);
 
 }  // namespace hv::soft

@@ -148,7 +148,8 @@ HandlerInfo FindHandler(const Instruction& insn) {
       if (insn.opcode != 0xa5 && insn.opcode != 0xa7) return {};
       break;
     case ZYDIS_MNEMONIC_LEAVE:
-      return insn.mode == CodeMode::k64 ? HandlerInfo{} : HandlerInfo{Leave};
+      return insn.mode == CodeMode::k64 && insn.operand_bytes == 8 ? HandlerInfo{}
+                                                                    : HandlerInfo{Leave};
     default:
       break;
   }

@@ -41,7 +41,7 @@ Outcome Hypercall(Cpu& cpu, const Instruction&) {
 Outcome SoftwareInt(Cpu& cpu, const Instruction& insn) {
   switch (insn.mnemonic) {
     case ZYDIS_MNEMONIC_INT3: return SoftwareInterrupt(cpu, 3);
-    case ZYDIS_MNEMONIC_INT1: return SoftwareInterrupt(cpu, 1);
+    case ZYDIS_MNEMONIC_INT1: return DebugInterrupt(cpu);
     case ZYDIS_MNEMONIC_INTO:
       if ((cpu.rflags & kFlagOf) == 0) return Outcome::kDone;
       return SoftwareInterrupt(cpu, 4);

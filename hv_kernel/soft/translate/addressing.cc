@@ -45,7 +45,7 @@ Emitted EmitBitString(Emission& e) {
                                                                : MemoryUse::kReadWrite;
   const asmjit::Label retry = a.newLabel();
   a.bind(retry);
-  e.EmitAddress(memory);
+  e.EmitOffset(memory);
   a.mov(CpuScratch(1), kTemp0);
   const x86::Gp from = e.Use(index.reg, kTemp1);
   switch (bytes) {
@@ -58,6 +58,8 @@ Emitted EmitBitString(Emission& e) {
   a.mov(kTemp0, CpuScratch(1));
   a.lea(kTemp0, x86::ptr(kTemp0, kTemp1, log2_bytes));
   if (e.insn().address_bytes == 4) a.mov(kTemp0.r32(), kTemp0.r32());
+  if (e.insn().address_bytes == 2) a.movzx(kTemp0.r32(), kTemp0.r16());
+  e.EmitSegmentBase(memory.segment);
   e.EmitProbe(bytes, use, memory.segment == HV_SS, retry);
   const x86::Gp again = e.Use(index.reg, kTemp1);
   const x86::Mem at = x86::ptr(kTemp0, 0, bytes);

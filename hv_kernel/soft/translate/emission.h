@@ -56,7 +56,10 @@ class Emission {
   // --- Memory (memory_access.cc).
   // Linear address of a memory operand into kTemp0. Keeps flags; uses kTemp1.
   void EmitAddress(const Operand& operand);
-  // As above for one address register at a displacement (the stack).
+  // Its two halves: the offset in the segment, wrapped to the address size, and adding the base.
+  void EmitOffset(const Operand& operand);
+  void EmitSegmentBase(uint8_t segment);
+  // As EmitAddress() for one address register at a displacement (the stack).
   void EmitStackAddress(int64_t displacement);
   // From the linear address in kTemp0 to a host address in kTemp0, or away. Everything from `retry`
   // on is executed again after a TLB miss. Keeps flags when they are live; uses kTemp1.

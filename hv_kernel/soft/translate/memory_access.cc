@@ -24,6 +24,11 @@ uint32_t Log2(uint8_t scale) { return static_cast<uint32_t>(__builtin_ctz(scale 
 }  // namespace
 
 void Emission::EmitAddress(const Operand& operand) {
+  EmitOffset(operand);
+  EmitSegmentBase(operand.segment);
+}
+
+void Emission::EmitOffset(const Operand& operand) {
   x86::Assembler& a = assembler_;
   const bool wide = insn().address_bytes == 8;
   const int64_t displacement = operand.value;
@@ -51,16 +56,16 @@ void Emission::EmitAddress(const Operand& operand) {
     a.lea(wide ? kTemp0 : kTemp0.r32(), mem);
     if (insn().address_bytes == 2) a.movzx(kTemp0.r32(), kTemp0.r16());
   }
-  const bool based = mode_.code() == CodeMode::k64
-                         ? operand.segment == HV_FS || operand.segment == HV_GS
-                         : !mode_.flat() || operand.segment == HV_FS || operand.segment == HV_GS;
-  if (based) {
-    const size_t base = offsetof(Cpu, segment) + operand.segment * sizeof(hv_segment_state) +
-                        offsetof(hv_segment_state, base);
-    a.mov(kTemp1, CpuField(base));
-    const x86::Gp to = mode_.code() == CodeMode::k64 ? kTemp0 : kTemp0.r32();
-    a.lea(to, x86::ptr(kTemp0, kTemp1));
-  }
+}
+
+void Emission::EmitSegmentBase(uint8_t segment) {
+  const bool own_base = segment == HV_FS || segment == HV_GS;
+  if (!own_base && (mode_.code() == CodeMode::k64 || mode_.flat())) return;
+  const size_t base = offsetof(Cpu, segment) + segment * sizeof(hv_segment_state) +
+                      offsetof(hv_segment_state, base);
+  assembler_.mov(kTemp1, CpuField(base));
+  const x86::Gp to = mode_.code() == CodeMode::k64 ? kTemp0 : kTemp0.r32();
+  assembler_.lea(to, x86::ptr(kTemp0, kTemp1));
 }
 
 void Emission::EmitStackAddress(int64_t displacement) {

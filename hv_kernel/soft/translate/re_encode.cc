@@ -91,7 +91,15 @@ class ReEncoder {
     if (high_byte_operand_ >= 0 && NeedsRex()) {
       // AH, CH, DH and BH cannot stand beside a register that needs REX: work on the low byte and
       // swap the two around it.
-      const uint8_t guest = GprNumber(decoded.operands[high_byte_operand_].reg.value);
+      const ZydisDecodedOperand& operand = decoded.operands[high_byte_operand_];
+      const uint8_t guest = GprNumber(operand.reg.value);
+      StandIn copy{};
+      // One that is only read is better copied: CMPXCHG with AH also works on AL.
+      if ((operand.actions & ZYDIS_OPERAND_ACTION_MASK_WRITE) == 0 && Take(kTemp1, copy)) {
+        a_.rorx(kTemp1, x86::gpq(guest), 8);
+        request_.operands[high_byte_operand_].reg.value = HostOperand(ZYDIS_REGISTER_AL, copy.host);
+        return true;
+      }
       request_.operands[high_byte_operand_].reg.value =
           ZydisRegisterEncode(ZYDIS_REGCLASS_GPR8, guest);
       swapped_ = guest;
