@@ -86,7 +86,7 @@ struct hv_msr_done {
 struct hv_injected {
   uint32_t generation;
   uint32_t vector;
-  uint32_t event; /* the one HV_PENDING_* bit taken, abi/vcpu_page.h */
+  uint32_t event; /* the one HV_PENDING_* bit taken, and EXTINT; abi/vcpu_page.h */
   uint8_t reserved[36];
 };
 

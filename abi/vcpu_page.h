@@ -9,10 +9,10 @@
 
 /* hv_vcpu_page.pending:
  *
- *  63                            32 31      16  15   14   13   12 11  8 7       0
- * +--------------------------------+----------+----+----+----+----+-----+---------+
- * |           generation           | reserved |SIPI|INIT| NMI| INT|  0  | vector  |
- * +--------------------------------+----------+----+----+----+----+-----+---------+
+ *  63                            32 31   17  16   15   14   13   12 11  8 7       0
+ * +--------------------------------+-------+----+----+----+----+----+-----+---------+
+ * |           generation           |   0   | EXT|SIPI|INIT| NMI| INT|  0  | vector  |
+ * +--------------------------------+-------+----+----+----+----+----+-----+---------+
  *
  * One 64-bit release store publishes it. A generation is taken once: hv_kernel remembers the
  * generation it took last and takes a word only when its generation differs. What it took it
@@ -24,6 +24,7 @@
 #define HV_PENDING_NMI (1ull << 13)
 #define HV_PENDING_INIT (1ull << 14)
 #define HV_PENDING_SIPI (1ull << 15) /* start at `vector` << 12 */
+#define HV_PENDING_EXTINT (1ull << 16) /* with INT: the vector is the 8259 pair's */
 #define HV_PENDING_EVENTS (0xfull << 12)
 #define HV_PENDING_GENERATION_SHIFT 32
 

@@ -81,7 +81,7 @@ Injector::Result Injector::OfferInterrupt(const PendingEvent& event) {
   engine_.InjectInterrupt(event.vector());
   statistics_.interrupts.Add();
   activity_ = HV_ACTIVITY_RUNNING;
-  return Take(event, HV_PENDING_INTERRUPT);
+  return Take(event, HV_PENDING_INTERRUPT | event.external());
 }
 
 Injector::Result Injector::Take(const PendingEvent& event, uint64_t what) {

@@ -18,6 +18,8 @@ class PendingEvent {
   bool sipi() const { return (word_ & HV_PENDING_SIPI) != 0; }
   bool nmi() const { return (word_ & HV_PENDING_NMI) != 0; }
   bool interrupt() const { return (word_ & HV_PENDING_INTERRUPT) != 0; }
+  // HV_PENDING_EXTINT or 0.
+  uint64_t external() const { return word_ & HV_PENDING_EXTINT; }
   bool any() const { return (word_ & HV_PENDING_EVENTS) != 0; }
 
  private:
