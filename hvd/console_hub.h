@@ -1,0 +1,80 @@
+// A machine's console between its serial port and whoever looks at it. Outlives the machine's
+// processes, so that a stop, a restart or a reboot does not lose output.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+
+#include "hvd/scrollback.h"
+#include "hvd/subscriber.h"
+
+namespace hv::hvd {
+
+// Thread-safe. Output is lossless for every attached reader: while one lags by a whole scrollback,
+// Room() is 0 and the guest's transmitter waits, until the reader goes on or, having taken nothing
+// for kPatience, is cut off.
+class ConsoleHub {
+ public:
+  using Clock = std::chrono::steady_clock;
+  static constexpr size_t kScrollbackBytes = 1 << 20;
+  static constexpr size_t kInputBytes = 1 << 16;
+  static constexpr std::chrono::seconds kPatience{10};
+
+  explicit ConsoleHub(size_t scrollback_bytes = kScrollbackBytes) : scrollback_(scrollback_bytes) {}
+
+  // --- The pump: whoever serves the serial port's ring. One at a time.
+  // `wake` is called, from any thread, when there is input to send or room again; nullptr: none.
+  void SetPump(std::function<void()> wake);
+  // Bytes that can be appended now without taking them from a reader.
+  size_t Room(Clock::time_point now);
+  // REQUIRES: output.size() <= Room().
+  void Append(std::string_view output);
+  // Typed bytes, at most `most`; each is given out once.
+  std::string TakeInput(size_t most);
+  bool HasInput() const;
+
+  // --- Readers.
+  using ReaderId = uint64_t;
+  enum class ReadResult { kData, kNothingYet, kCutOff, kClosed };
+  // From `offset` or the oldest byte kept after it; beyond the end: what comes next. `ready` is
+  // called, from any thread, after each Read that gave kNothingYet once there is something.
+  ReaderId Attach(uint64_t offset, std::function<void()> ready);
+  // After this `ready` is not running and never will again.
+  void Detach(ReaderId id);
+  ReadResult Read(ReaderId id, size_t most, uint64_t& offset, std::string& output);
+  // Whether all of `input` was taken: not if kInputBytes are waiting for the guest.
+  bool Type(std::string_view input);
+
+  // The machine is deleted: readers get kClosed after the last byte.
+  void Close();
+
+ private:
+  struct Reader {
+    uint64_t offset;
+    Clock::time_point moved;
+    bool cut_off = false;
+    std::shared_ptr<Subscriber> subscriber;
+  };
+
+  uint64_t SlowestOffset() const;
+  void CutOffStalled(Clock::time_point now);
+  void NotifyReaders();
+  void WakePump();
+
+  mutable std::mutex mutex_;
+  Scrollback scrollback_;
+  std::string input_;
+  std::map<ReaderId, Reader> readers_;
+  ReaderId next_id_ = 1;
+  std::shared_ptr<Subscriber> pump_;
+  bool pump_waits_for_room_ = false;
+  bool closed_ = false;
+};
+
+}  // namespace hv::hvd

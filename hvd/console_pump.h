@@ -1,0 +1,35 @@
+// The thread that serves a machine's console rings and power button while it has processes.
+#pragma once
+
+#include <atomic>
+#include <thread>
+
+#include "hvd/console_hub.h"
+#include "hvd/host_port.h"
+
+namespace hv::hvd {
+
+class ConsolePump {
+ public:
+  // Starts the thread. `hub` outlives it.
+  ConsolePump(HostPort port, ConsoleHub& hub);
+  // Takes what output is left in the ring and ends. A reader that holds the hub full is cut off in
+  // ConsoleHub::kPatience, so this is bounded. REQUIRES: serial_svc is dead or harmless.
+  ~ConsolePump();
+
+  // Any thread.
+  void PressPowerButton();
+
+ private:
+  void Run();
+  void Sleep();
+
+  HostPort port_;
+  ConsoleHub& hub_;
+  ring::Waker waker_;
+  std::atomic<bool> stopping_{false};
+  std::atomic<int> presses_{0};
+  std::thread thread_;
+};
+
+}  // namespace hv::hvd

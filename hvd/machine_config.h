@@ -1,0 +1,30 @@
+// What a machine may be configured as.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "proto/hv/v1/machine.pb.h"
+
+namespace hv::hvd {
+
+inline constexpr uint64_t kMebibyte = 1 << 20;
+inline constexpr uint64_t kLeastMemory = 4 * kMebibyte;
+inline constexpr uint64_t kMostMemory = 1024 * 1024 * kMebibyte;
+inline constexpr uint64_t kDefaultMemory = 512 * kMebibyte;
+inline constexpr int kMostModules = 64;
+inline constexpr size_t kLongestName = 63;
+inline constexpr size_t kLongestCommandLine = 4095;
+
+// Checks all that can be checked without looking at the host and fills in defaults. InvalidArgument
+// names the field, its value and what is possible.
+absl::StatusOr<hv::v1::MachineConfig> ValidateConfig(const hv::v1::MachineConfig& config);
+
+// 1 to 63 of a-z A-Z 0-9 _ . - with a letter or digit first.
+absl::Status ValidateName(const std::string& name);
+
+// The engine that "auto" stands for on this host.
+const char* DefaultEngine();
+
+}  // namespace hv::hvd

@@ -1,0 +1,82 @@
+// One life of a machine: its segments and processes, from power-on to the end.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "hvd/console_hub.h"
+#include "hvd/console_pump.h"
+#include "hvd/kernel_client.h"
+#include "hvd/manifests.h"
+#include "hvd/runtime_folder.h"
+#include "hvd/segment_set.h"
+#include "hvd/supervisor.h"
+#include "hvd/world.h"
+#include "proto/hv/v1/machine.pb.h"
+
+namespace hv::hvd {
+
+// How an instance came to its end. A reset that is to be followed by another life has cause RESET.
+struct InstanceEnd {
+  hv::v1::ExitCause cause = hv::v1::EXIT_CAUSE_UNSPECIFIED;
+  uint32_t value = 0;   // DEBUG_EXIT: what the guest wrote
+  std::string message;  // in words
+  std::optional<hv::v1::KernelExit> report;  // what hv_kernel said
+};
+
+class MachineInstance {
+ public:
+  struct Callbacks {
+    std::function<void(const ServiceEvent&)> on_service_event;
+    // Once, from another thread; must not destroy the instance.
+    std::function<void(InstanceEnd)> on_end;
+  };
+
+  // Makes all of it; the guest waits for Start(). On an error nothing is left. `hub` outlives it.
+  static absl::StatusOr<std::unique_ptr<MachineInstance>> Make(
+      const World& world, const hv::v1::MachineConfig& config, ConsoleHub& hub,
+      Callbacks callbacks);
+
+  // Ends every process and gives everything back. Output that the guest had written is in the hub.
+  ~MachineInstance();
+
+  absl::Status Start() { return kernel_->Start(); }
+  absl::Status Pause() { return kernel_->Pause(); }
+  absl::Status Resume() { return kernel_->Resume(); }
+  void PressPowerButton() { pump_->PressPowerButton(); }
+
+  absl::StatusOr<std::string> Registers(uint32_t vcpu) { return kernel_->GetRegisters(vcpu); }
+  absl::StatusOr<hv::v1::KernelGetStatsResponse> Stats() { return kernel_->GetStats(); }
+  // hv_kernel first.
+  std::vector<hv::v1::ServiceStatus> Services();
+  std::vector<std::string> Degraded() const { return supervisor_->Degraded(); }
+  const std::string& engine() const { return plan_.engine; }
+
+ private:
+  MachineInstance(MachineFolder folder, SegmentSet segments)
+      : folder_(std::move(folder)), segments_(std::move(segments)) {}
+
+  absl::Status Build(const World& world, const hv::v1::MachineConfig& config, ConsoleHub& hub,
+                     Callbacks& callbacks);
+  absl::Status StartKernel(const World& world, Callbacks& callbacks);
+  // The error with what the processes wrote to standard error.
+  absl::Status WithLog(const absl::Status& status) const;
+  InstanceEnd EndOf(absl::StatusOr<hv::v1::KernelExit> exit);
+  void AwaitLastOutput();
+
+  // In the order in which they go, last first.
+  MachineFolder folder_;
+  SegmentSet segments_;
+  MachinePlan plan_;
+  std::unique_ptr<ConsolePump> pump_;
+  std::unique_ptr<Supervisor> supervisor_;
+  LaunchedPart kernel_part_;
+  std::unique_ptr<KernelClient> kernel_;
+};
+
+}  // namespace hv::hvd

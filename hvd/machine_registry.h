@@ -1,0 +1,44 @@
+// All machines of this hvd by name.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "hvd/machine.h"
+#include "hvd/world.h"
+
+namespace hv::hvd {
+
+// Thread-safe.
+class MachineRegistry {
+ public:
+  // `on_empty`, if any, is called when the last machine has been deleted, or could not be created.
+  explicit MachineRegistry(const World& world, std::function<void()> on_empty = nullptr);
+  ~MachineRegistry();
+
+  // AlreadyExists: the name is taken. Otherwise as ValidateConfig and Machine::Build; after an error
+  // nothing is left.
+  absl::StatusOr<std::shared_ptr<Machine>> Create(const hv::v1::MachineConfig& config);
+  // NotFound: names the machines there are.
+  absl::StatusOr<std::shared_ptr<Machine>> Find(const std::string& name) const;
+  // FailedPrecondition unless it is created or stopped, or `force`.
+  absl::Status Delete(const std::string& name, bool force);
+  // By name.
+  std::vector<std::shared_ptr<Machine>> All() const;
+
+ private:
+  void Remove(const std::string& name);
+
+  const World world_;
+  const std::function<void()> on_empty_;
+  mutable std::mutex mutex_;
+  std::map<std::string, std::shared_ptr<Machine>> machines_;
+};
+
+}  // namespace hv::hvd

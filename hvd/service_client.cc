@@ -1,0 +1,36 @@
+#include "hvd/service_client.h"
+
+#include "hvd/control_channel.h"
+#include "proto/hv/v1/service_control.grpc.pb.h"
+#include "service/grpc_status.h"
+
+namespace hv::hvd {
+
+struct ServiceClient::Stub {
+  std::unique_ptr<hv::v1::ServiceControl::Stub> rpc;
+};
+
+ServiceClient::ServiceClient(UniqueFd connection)
+    : stub_(new Stub{hv::v1::ServiceControl::NewStub(ChannelOver(std::move(connection)))}) {}
+
+ServiceClient::~ServiceClient() = default;
+
+absl::StatusOr<hv::v1::DescribeResponse> ServiceClient::Describe(
+    std::chrono::milliseconds timeout) {
+  grpc::ClientContext context;
+  context.set_deadline(std::chrono::system_clock::now() + timeout);
+  hv::v1::DescribeResponse response;
+  const auto status = service::FromGrpc(stub_->rpc->Describe(&context, {}, &response));
+  if (!status.ok()) return status;
+  return response;
+}
+
+absl::Status ServiceClient::AwaitLoop(std::chrono::milliseconds timeout) {
+  grpc::ClientContext context;
+  context.set_deadline(std::chrono::system_clock::now() + timeout);
+  hv::v1::ResumeResponse response;
+  // Resume runs on the loop's thread and changes nothing in a service that was never quiesced.
+  return service::FromGrpc(stub_->rpc->Resume(&context, {}, &response));
+}
+
+}  // namespace hv::hvd

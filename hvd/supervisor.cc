@@ -1,0 +1,213 @@
+#include "hvd/supervisor.h"
+
+#include "abi/state.h"
+#include "absl/strings/str_cat.h"
+#include "base/check.h"
+#include "hvd/process_memory.h"
+#include "ring/shared_store.h"
+#include "service/role_name.h"
+
+namespace hv::hvd {
+namespace {
+
+constexpr std::chrono::milliseconds kDescribeTimeout{500};
+constexpr std::chrono::seconds kSamplePeriod{1};
+
+}  // namespace
+
+Supervisor::Supervisor(Parts parts) : parts_(std::move(parts)) {
+  sampler_ = parts_.loop.Every(kSamplePeriod, [this] { SampleRates(); });
+}
+
+Supervisor::~Supervisor() {
+  parts_.loop.Cancel(sampler_);
+  std::vector<EventLoop::Id> watches;
+  {
+    std::lock_guard lock(mutex_);
+    stopping_ = true;
+    for (const auto& slot : slots_) {
+      watches.push_back(slot->watch);
+      if (slot->part.process) slot->part.process->Kill();
+    }
+  }
+  for (EventLoop::Id watch : watches) parts_.loop.Cancel(watch);
+}
+
+absl::Status Supervisor::Start(const std::vector<uint32_t>& services) {
+  std::lock_guard lock(mutex_);
+  for (uint32_t endpoint : services) {
+    slots_.push_back(std::make_unique<Slot>(Slot{.endpoint = endpoint}));
+    if (auto status = Attach(*slots_.back()); !status.ok()) return status;
+    const size_t index = slots_.size() - 1;
+    slots_.back()->watch = parts_.loop.WhenReadable(slots_.back()->part.process->death_fd(),
+                                                    [this, index] { OnDeath(index); });
+  }
+  return absl::OkStatus();
+}
+
+// Gives the slot a process, attached under the slot's epoch.
+absl::Status Supervisor::Attach(Slot& slot) {
+  hv_state_header* header = parts_.segments.state_header(slot.endpoint);
+  CHECK(header != nullptr);
+  ring::DirectStores stores;
+  ring::StoreRelaxed(header->epoch, slot.epoch, stores);
+  ring::StoreRelaxed(header->waiting, uint64_t{0}, stores);
+  slot.commit_at_attach = ring::LoadAcquire(header->commit);  // pairs with StateSegment::Commit
+  auto part = LaunchPart(parts_.launcher, slot.endpoint, parts_.log);
+  if (!part.ok()) return part.status();
+  slot.part = *std::move(part);
+  auto control =
+      AttachPart(slot.part, parts_.plan, parts_.segments, slot.endpoint, slot.epoch);
+  if (!control.ok()) return control.status();
+  slot.client = std::make_shared<ServiceClient>(*std::move(control));
+  slot.state = State::kRunning;
+  return absl::OkStatus();
+}
+
+absl::Status Supervisor::AwaitReady(std::chrono::milliseconds timeout) {
+  const auto deadline = EventLoop::Clock::now() + timeout;
+  std::vector<std::pair<uint32_t, std::shared_ptr<ServiceClient>>> clients;
+  {
+    std::lock_guard lock(mutex_);
+    for (const auto& slot : slots_) clients.emplace_back(slot->endpoint, slot->client);
+  }
+  for (const auto& [endpoint, client] : clients) {
+    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
+        deadline - EventLoop::Clock::now());
+    const absl::Status status = client->AwaitLoop(left);
+    if (status.ok()) continue;
+    return absl::Status(status.code(), absl::StrCat(service::EndpointName(endpoint),
+                                                    " did not start: ", status.message()));
+  }
+  return absl::OkStatus();
+}
+
+bool Supervisor::DidSomething(const Slot& slot) const {
+  const hv_state_header& header = *parts_.segments.state_header(slot.endpoint);
+  return ring::LoadAcquire(header.commit) != slot.commit_at_attach ||
+         ring::LoadRelaxed(header.waiting) != 0;
+}
+
+void Supervisor::OnDeath(size_t index) {
+  std::vector<ServiceEvent> events;
+  {
+    std::lock_guard lock(mutex_);
+    if (stopping_) return;
+    Slot& slot = *slots_[index];
+    slot.last_end = slot.part.process->Reap().InWords();
+    slot.part = {};
+    slot.client.reset();
+    slot.state = State::kWaiting;
+    events.push_back({hv::v1::EVENT_KIND_SERVICE_DIED, slot.endpoint, slot.last_end});
+    ++slot.epoch;
+    Retry(slot, index, events, DidSomething(slot));
+  }
+  for (const ServiceEvent& event : events) parts_.on_event(event);
+}
+
+void Supervisor::Replace(size_t index) {
+  std::vector<ServiceEvent> events;
+  {
+    std::lock_guard lock(mutex_);
+    if (stopping_) return;
+    Slot& slot = *slots_[index];
+    const absl::Status status = Attach(slot);
+    if (status.ok()) {
+      slot.watch = parts_.loop.WhenReadable(slot.part.process->death_fd(),
+                                            [this, index] { OnDeath(index); });
+      events.push_back({hv::v1::EVENT_KIND_SERVICE_REPLACED, slot.endpoint,
+                        absl::StrCat("by pid ", slot.part.process->pid(), ", epoch ",
+                                     slot.epoch)});
+    } else {
+      slot.last_end = std::string(status.message());
+      slot.part = {};
+      Retry(slot, index, events, /*did_something=*/false);
+    }
+  }
+  for (const ServiceEvent& event : events) parts_.on_event(event);
+}
+
+void Supervisor::Retry(Slot& slot, size_t index, std::vector<ServiceEvent>& events,
+                       bool did_something) {
+  const auto delay = slot.policy.OnDeath(did_something);
+  if (!delay) {
+    slot.state = State::kDegraded;
+    events.push_back({hv::v1::EVENT_KIND_DEGRADED, slot.endpoint,
+                      absl::StrCat("died ", slot.policy.fruitless_deaths(),
+                                   " times in a row without doing anything, last: ",
+                                   slot.last_end)});
+    return;
+  }
+  slot.watch = parts_.loop.After(*delay, [this, index] { Replace(index); });
+}
+
+void Supervisor::SampleRates() {
+  std::lock_guard lock(mutex_);
+  const auto now = EventLoop::Clock::now();
+  for (const auto& slot : slots_) {
+    const uint64_t received =
+        ring::LoadRelaxed(parts_.segments.state_header(slot->endpoint)->received);
+    const std::chrono::duration<double> span = now - slot->sampled_at;
+    slot->received_per_second =
+        received < slot->sampled_received
+            ? 0
+            : static_cast<double>(received - slot->sampled_received) / span.count();
+    slot->sampled_received = received;
+    slot->sampled_at = now;
+  }
+}
+
+void Supervisor::FillCounters(const Slot& slot, hv::v1::ServiceStatus& status) const {
+  const hv_state_header& header = *parts_.segments.state_header(slot.endpoint);
+  status.set_received(ring::LoadRelaxed(header.received));
+  status.set_sent(ring::LoadRelaxed(header.sent));
+  status.set_refused(ring::LoadRelaxed(header.refused));
+  status.set_steps(ring::LoadAcquire(header.commit));  // pairs with StateSegment::Commit
+  status.set_waiting(ring::LoadRelaxed(header.waiting) != 0);
+  status.set_messages_per_second(slot.received_per_second);
+}
+
+std::vector<hv::v1::ServiceStatus> Supervisor::Status() {
+  std::vector<hv::v1::ServiceStatus> all;
+  std::vector<std::shared_ptr<ServiceClient>> clients;
+  {
+    std::lock_guard lock(mutex_);
+    for (const auto& slot : slots_) {
+      hv::v1::ServiceStatus& status = all.emplace_back();
+      status.set_name(service::EndpointName(slot->endpoint));
+      status.set_endpoint(slot->endpoint);
+      status.set_epoch(slot->epoch);
+      status.set_state(slot->state == State::kRunning    ? "running"
+                       : slot->state == State::kDegraded ? "degraded"
+                                                         : "waiting to be replaced");
+      if (slot->part.process) status.set_pid(slot->part.process->pid());
+      FillCounters(*slot, status);
+      clients.push_back(slot->client);
+    }
+  }
+  for (size_t i = 0; i < all.size(); ++i) {
+    if (!clients[i]) continue;
+    const ProcessMemory memory = ReadProcessMemory(all[i].pid());
+    all[i].set_resident_bytes(memory.resident_bytes);
+    all[i].set_private_bytes(memory.private_bytes);
+    const auto described = clients[i]->Describe(kDescribeTimeout);
+    if (!described.ok()) continue;
+    *all[i].mutable_maps() = described->maps();
+    *all[i].mutable_sandbox() = described->sandbox();
+    *all[i].mutable_sandbox_missing() = described->sandbox_missing();
+  }
+  return all;
+}
+
+std::vector<std::string> Supervisor::Degraded() const {
+  std::lock_guard lock(mutex_);
+  std::vector<std::string> degraded;
+  for (const auto& slot : slots_) {
+    if (slot->state != State::kDegraded) continue;
+    degraded.push_back(
+        absl::StrCat(service::EndpointName(slot->endpoint), ": ", slot->last_end));
+  }
+  return degraded;
+}
+
+}  // namespace hv::hvd

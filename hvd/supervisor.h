@@ -1,0 +1,95 @@
+// Keeps the services of one machine alive: starts them, sees them die, has successors attach to
+// their segments under the next epoch.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "hvd/event_loop.h"
+#include "hvd/manifests.h"
+#include "hvd/part_process.h"
+#include "hvd/process.h"
+#include "hvd/respawn_policy.h"
+#include "hvd/segment_set.h"
+#include "hvd/service_client.h"
+#include "proto/hv/v1/machine.pb.h"
+
+namespace hv::hvd {
+
+struct ServiceEvent {
+  hv::v1::EventKind kind;  // SERVICE_DIED, SERVICE_REPLACED or DEGRADED
+  uint32_t endpoint;
+  std::string message;
+};
+
+// Thread-safe. Deaths are handled on the event loop's thread, independently of what the machine is
+// doing, because what it is doing may be waiting for the dead service.
+//
+// Fencing: a process is dead and reaped before its successor is given the state segment, and the
+// epoch in the segment is raised in between, so that a manifest of the past attaches to nothing.
+class Supervisor {
+ public:
+  struct Parts {
+    EventLoop& loop;
+    Launcher& launcher;
+    const SegmentSet& segments;
+    const MachinePlan& plan;
+    int log;  // standard error of the services
+    // Called from the loop's thread; must not call back into the supervisor.
+    std::function<void(const ServiceEvent&)> on_event;
+  };
+  explicit Supervisor(Parts parts);
+  // Ends every service; none is left when it returns.
+  ~Supervisor();
+
+  // Starts all services. On an error some may be running: destroy the supervisor.
+  absl::Status Start(const std::vector<uint32_t>& services);
+  // Waits until each service has answered on its control connection. Unavailable, DeadlineExceeded:
+  // names the one that did not.
+  absl::Status AwaitReady(std::chrono::milliseconds timeout);
+
+  // Each service with what it says of itself; one that does not answer is shown without.
+  std::vector<hv::v1::ServiceStatus> Status();
+  // In words, for each service that is given up.
+  std::vector<std::string> Degraded() const;
+
+ private:
+  enum class State { kRunning, kWaiting, kDegraded };
+  struct Slot {
+    uint32_t endpoint;
+    uint32_t epoch = 1;
+    State state = State::kWaiting;
+    LaunchedPart part;
+    std::shared_ptr<ServiceClient> client;
+    RespawnPolicy policy;
+    EventLoop::Id watch = 0;  // for the death, or for the end of a delay
+    uint64_t commit_at_attach = 0;
+    std::string last_end;
+    // For the rate: a sample a second.
+    uint64_t sampled_received = 0;
+    EventLoop::Clock::time_point sampled_at;
+    double received_per_second = 0;
+  };
+
+  absl::Status Attach(Slot& slot);
+  void OnDeath(size_t index);
+  void Replace(size_t index);
+  void Retry(Slot& slot, size_t index, std::vector<ServiceEvent>& events, bool did_something);
+  void SampleRates();
+  bool DidSomething(const Slot& slot) const;
+  void FillCounters(const Slot& slot, hv::v1::ServiceStatus& status) const;
+
+  const Parts parts_;
+  mutable std::mutex mutex_;
+  std::vector<std::unique_ptr<Slot>> slots_;
+  bool stopping_ = false;
+  EventLoop::Id sampler_ = 0;
+};
+
+}  // namespace hv::hvd
