@@ -181,6 +181,7 @@ struct Cpu {
   // Of the last host signal in generated code (host_fault.h).
   uint64_t fault_pc;
   int fault_signal;
+  int fault_trap;  // the host's exception vector
   // The guest's vector state is in the host's registers, not in `xsave`.
   bool vector_live;
   uint32_t jump_cache_mode;

@@ -42,6 +42,7 @@ void OnSignal(int signal, siginfo_t*, void* raw) {
   }
   current.cpu->fault_pc = pc;
   current.cpu->fault_signal = signal;
+  current.cpu->fault_trap = static_cast<int>(registers[REG_TRAPNO]);
   registers[REG_R11] = static_cast<greg_t>(reinterpret_cast<uint64_t>(&HostFaultSite()));
   registers[REG_RIP] = static_cast<greg_t>(current.leave);
 }
@@ -88,11 +89,13 @@ void BindThread(const FaultContext& context) {
   SetGsBase(reinterpret_cast<uint64_t>(context.cpu));
 }
 
-Vector VectorOfSignal(int signal, bool x87, bool divides) {
+Vector VectorOfSignal(int signal, int trap) {
   switch (signal) {
     case SIGFPE:
-      if (divides) return Vector::kDivideError;
-      return x87 ? Vector::kFloatingPoint : Vector::kSimd;
+      // An instruction on MMX registers may raise either: what x87 left pending comes first.
+      if (trap == static_cast<int>(Vector::kFloatingPoint)) return Vector::kFloatingPoint;
+      if (trap == static_cast<int>(Vector::kSimd)) return Vector::kSimd;
+      return Vector::kDivideError;
     case SIGILL:
       return Vector::kInvalidOpcode;
     default:

@@ -25,7 +25,8 @@ absl::Status InstallFaultHandlers();
 // Makes `context` the calling thread's, and its GS base the Cpu; gives the thread a signal stack.
 void BindThread(const FaultContext& context);
 
-// The exception of a fault at the guest instruction `insn` (SDM vol. 3, 6.15).
-Vector VectorOfSignal(int signal, bool x87, bool divides);
+// The guest's exception for a host's one (SDM vol. 3, 6.15): `trap` is its vector as the host's kernel
+// noted it.
+Vector VectorOfSignal(int signal, int trap);
 
 }  // namespace hv::soft

@@ -126,17 +126,7 @@ bool SoftVcpu::TakeHostFault() {
     cpu.exit = {.reason = ExitReason::kUnsupported, .address = cpu.fault_pc};
     return false;
   }
-  uint8_t bytes[kMaxInstructionBytes];
-  const size_t count = FetchForReport(cpu, bytes);
-  Decoded decoded{};
-  const bool known = Decoder().Decode(Mode::Of(cpu).code(), {bytes, count}, decoded) ==
-                     DecodeResult::kOk;
-  const bool x87 = known && (decoded.zydis.meta.isa_ext == ZYDIS_ISA_EXT_X87 ||
-                             decoded.zydis.meta.isa_ext == ZYDIS_ISA_EXT_MMX);
-  const bool divides = known && (decoded.zydis.mnemonic == ZYDIS_MNEMONIC_DIV ||
-                                 decoded.zydis.mnemonic == ZYDIS_MNEMONIC_IDIV ||
-                                 decoded.zydis.mnemonic == ZYDIS_MNEMONIC_AAM);
-  const Vector vector = VectorOfSignal(cpu.fault_signal, x87, divides);
+  const Vector vector = VectorOfSignal(cpu.fault_signal, cpu.fault_trap);
   if (vector == Vector::kGeneralProtection) {
     RaiseWithCode(cpu, vector, 0);
   } else {

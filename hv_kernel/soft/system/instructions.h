@@ -96,6 +96,7 @@ HV_HANDLER(Fxrstor);
 HV_HANDLER(Halt);
 HV_HANDLER(Privileged);
 HV_HANDLER(Nothing);
+HV_HANDLER(FlushLine);
 HV_HANDLER(Undefined);
 HV_HANDLER(Hypercall);
 HV_HANDLER(SoftwareInt);

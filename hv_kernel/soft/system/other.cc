@@ -31,6 +31,14 @@ Outcome Privileged(Cpu& cpu, const Instruction&) {
 
 Outcome Nothing(Cpu&, const Instruction&) { return Outcome::kDone; }
 
+Outcome FlushLine(Cpu& cpu, const Instruction& insn) {
+  uint64_t linear;
+  HV_RETURN_UNLESS_DONE(LinearOf(cpu, insn, insn.operands[0], 1, false, linear));
+  Location location;
+  const bool stack = insn.operands[0].segment == HV_SS;
+  return Locate(cpu, linear, AccessKind::kRead, CurrentTlbIndex(cpu), stack, location);
+}
+
 Outcome Undefined(Cpu& cpu, const Instruction&) { return Raise(cpu, Vector::kInvalidOpcode); }
 
 Outcome Hypercall(Cpu& cpu, const Instruction&) {
