@@ -13,6 +13,8 @@ const std::vector<Exclusion>& Table() {
        {ZYDIS_MNEMONIC_SYSCALL, ZYDIS_MNEMONIC_SYSENTER, ZYDIS_MNEMONIC_INT}},
       {"natively it calls the host's hypervisor; the engine answers the guest itself",
        {ZYDIS_MNEMONIC_VMCALL, ZYDIS_MNEMONIC_VMMCALL, ZYDIS_MNEMONIC_VMFUNC}},
+      {"under a hypervisor the host may report it at the instruction instead of after it",
+       {ZYDIS_MNEMONIC_INT1}},
       {"vendors differ: undefined in long mode on AMD, privileged on Intel",
        {ZYDIS_MNEMONIC_SYSEXIT, ZYDIS_MNEMONIC_SYSRET}},
       {"FS is this process's thread pointer",
@@ -106,6 +108,15 @@ const char* WhyExcluded(const Form& form) {
     case ZYDIS_ISA_EXT_KNCE:
     case ZYDIS_ISA_EXT_KNCV:
       return "masked in CPUID: AVX-512 state is not kept for the guest";
+    case ZYDIS_ISA_EXT_SSE4A:
+    case ZYDIS_ISA_EXT_FMA4:
+    case ZYDIS_ISA_EXT_TBM:
+    case ZYDIS_ISA_EXT_XOP:
+    case ZYDIS_ISA_EXT_CLZERO:
+    case ZYDIS_ISA_EXT_MCOMMIT:
+      return "masked in CPUID: AMD's own, most of it gone from its current CPUs";
+    case ZYDIS_ISA_EXT_PADLOCK:
+      return "VIA's own; other CPUs decode these bytes in their own ways";
     case ZYDIS_ISA_EXT_AMD_INVLPGB:
     case ZYDIS_ISA_EXT_SNP:
     case ZYDIS_ISA_EXT_SVM:
@@ -113,6 +124,9 @@ const char* WhyExcluded(const Form& form) {
       return "masked in CPUID: virtualization is not nested";
     default:
       break;
+  }
+  if (form.mnemonic == ZYDIS_MNEMONIC_NOP && form.map == 1 && form.opcode == 0x0d) {
+    return "vendors differ: PREFETCHW of a register is #UD on AMD, a NOP on Intel";
   }
   if (IsNearBranch(form) && HasOperandSizePrefix(form)) {
     return "vendors differ: AMD cuts RIP to 16 bits, Intel ignores the prefix";

@@ -138,6 +138,14 @@ bool Encode(const Form& form, const Variation& variation, Encoded& out) {
     return false;
   }
   out.bytes.resize(out.instruction.length);
+  // Base 101 with mod 00 is a displacement alone; Zydis 4.0 takes it for R13D with 32-bit addresses.
+  for (ZydisDecodedOperand& operand : out.operands) {
+    if (operand.type != ZYDIS_OPERAND_TYPE_MEMORY || operand.mem.base != ZYDIS_REGISTER_R13D) continue;
+    if (out.instruction.raw.modrm.mod != 0) continue;
+    operand.mem.base = ZYDIS_REGISTER_NONE;
+    operand.mem.disp.has_displacement = ZYAN_TRUE;
+    operand.mem.disp.value = out.instruction.raw.disp.value;
+  }
   return form.mnemonic == ZYDIS_MNEMONIC_INVALID || form.mnemonic == out.instruction.mnemonic;
 }
 

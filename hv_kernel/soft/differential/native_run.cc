@@ -35,9 +35,6 @@ struct Switch {
   gregset_t caller;
 };
 Switch g_switch;
-struct sigaction g_previous[kSignalCount];
-stack_t g_previous_stack;
-uint8_t* g_signal_stack = nullptr;
 
 void Enter(ucontext_t* context) {
   std::memcpy(g_switch.caller, context->uc_mcontext.gregs, sizeof(gregset_t));
@@ -101,24 +98,41 @@ void MapAt(uint64_t address, size_t bytes, int protection) {
                "xmm7", "xmm8", "xmm9", "xmm10", "xmm11", "xmm12", "xmm13", "xmm14", "xmm15");
 }
 
+// What a run borrows from the thread and the process, given back at the end.
+class Borrowed {
+ public:
+  explicit Borrowed(uint8_t* signal_stack) {
+    const stack_t stack = {.ss_sp = signal_stack, .ss_flags = 0, .ss_size = kSignalStackBytes};
+    sigaltstack(&stack, &previous_stack_);
+    struct sigaction action {};
+    action.sa_sigaction = OnSignal;
+    action.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER;
+    for (int i = 0; i < kSignalCount; ++i) sigaction(kSignals[i], &action, &previous_[i]);
+    syscall(SYS_arch_prctl, ARCH_GET_GS, &previous_gs_base_);
+    syscall(SYS_arch_prctl, ARCH_SET_GS, kGsBase);
+  }
+  ~Borrowed() {
+    syscall(SYS_arch_prctl, ARCH_SET_GS, previous_gs_base_);
+    for (int i = 0; i < kSignalCount; ++i) sigaction(kSignals[i], &previous_[i], nullptr);
+    sigaltstack(&previous_stack_, nullptr);
+  }
+  Borrowed(const Borrowed&) = delete;
+  Borrowed& operator=(const Borrowed&) = delete;
+
+ private:
+  struct sigaction previous_[kSignalCount];
+  stack_t previous_stack_;
+  uint64_t previous_gs_base_ = 0;
+};
+
 }  // namespace
 
-NativeRunner::NativeRunner() {
+NativeRunner::NativeRunner() : signal_stack_(new uint8_t[kSignalStackBytes]) {
   MapAt(kDataFirst, kArenaBytes, PROT_READ | PROT_WRITE);
   MapAt(kCodeFirst, kCodeBytes, PROT_READ | PROT_WRITE | PROT_EXEC);
-  g_signal_stack = new uint8_t[kSignalStackBytes];
-  const stack_t stack = {.ss_sp = g_signal_stack, .ss_flags = 0, .ss_size = kSignalStackBytes};
-  sigaltstack(&stack, &g_previous_stack);
-  struct sigaction action {};
-  action.sa_sigaction = OnSignal;
-  action.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER;
-  for (int i = 0; i < kSignalCount; ++i) sigaction(kSignals[i], &action, &g_previous[i]);
 }
 
 NativeRunner::~NativeRunner() {
-  for (int i = 0; i < kSignalCount; ++i) sigaction(kSignals[i], &g_previous[i], nullptr);
-  sigaltstack(&g_previous_stack, nullptr);
-  delete[] g_signal_stack;
   munmap(reinterpret_cast<void*>(kDataFirst), kArenaBytes);
   munmap(reinterpret_cast<void*>(kCodeFirst), kCodeBytes);
 }
@@ -135,10 +149,10 @@ Ending NativeRunner::Run(const MachineState& state, std::span<const uint8_t> mem
   Ending ending;
   g_switch.begin = &state;
   g_switch.ending = &ending;
-  // The process does not use GS; the kernel keeps it across signals.
-  syscall(SYS_arch_prctl, ARCH_SET_GS, kGsBase);
-  SwitchThere();
-  syscall(SYS_arch_prctl, ARCH_SET_GS, 0);
+  {
+    const Borrowed borrowed(signal_stack_.get());
+    SwitchThere();
+  }
   g_switch.begin = nullptr;
   ending.memory.assign(arena, arena + kArenaBytes);
   Normalise(ending.state.xsave);

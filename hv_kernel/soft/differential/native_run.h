@@ -2,14 +2,15 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <span>
 
 #include "hv_kernel/soft/differential/machine_state.h"
 
 namespace hv::soft::differential {
 
-// Owns the arena and the code area of this process, and while it lives the signals that exceptions
-// become. One at a time; runs on the thread that made it.
+// Owns the arena and the code area of this process. One at a time. The signals that exceptions become,
+// the signal stack and the GS base are borrowed for each run alone: the engine has them otherwise.
 class NativeRunner {
  public:
   NativeRunner();
@@ -23,6 +24,9 @@ class NativeRunner {
   // Runs from state.rip, which lies in the code area, until the first exception. `memory` is what the
   // arena holds at the start.
   Ending Run(const MachineState& state, std::span<const uint8_t> memory);
+
+ private:
+  std::unique_ptr<uint8_t[]> signal_stack_;
 };
 
 }  // namespace hv::soft::differential

@@ -36,6 +36,7 @@ class Sequence {
   uint64_t ChooseTarget(uint32_t bytes, bool aligned);
   void SetRegister(uint8_t reg, uint64_t value);
   bool Address(const ZydisDecodedOperand& operand, uint64_t target);
+  bool AddressesByStackPointerAndMovesIt() const;
   bool SetUpMemory();
   bool SetUpVectorIndex(const ZydisDecodedOperand& operand);
   void SetUpCounts();
@@ -43,6 +44,7 @@ class Sequence {
   void EmitMove(const RegisterValue& move);
   void EmitStore(uint64_t target, uint32_t value);
   void EmitInstruction();
+  void ClearUndefinedFlags();
   void Place(size_t offset, uint64_t value, size_t bytes);
 
   const uint64_t address_;
@@ -54,6 +56,7 @@ class Sequence {
   std::vector<RegisterValue> moves_;
   std::vector<uint8_t> vector_index_load_;
   uint64_t rip_relative_target_ = 0;
+  bool keeps_all_flags_ = false;  // those the manual calls undefined included
   uint64_t branch_slot_ = 0;  // where an indirect branch finds its target; 0: it is in a register
 };
 
