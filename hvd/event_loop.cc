@@ -13,7 +13,7 @@
 namespace hv::hvd {
 namespace {
 
-constexpr EventLoop::Id kWakeId = 0;
+constexpr EventLoop::Id kWakeId = EventLoop::kNone;
 
 }  // namespace
 
@@ -61,6 +61,7 @@ EventLoop::Id EventLoop::Add(Entry entry) {
 }
 
 void EventLoop::Cancel(Id id) {
+  if (id == kNone) return;
   std::unique_lock lock(mutex_);
   if (const auto found = entries_.find(id); found != entries_.end()) {
     if (found->second.fd >= 0) {
@@ -107,7 +108,7 @@ void EventLoop::Fire(Id id, std::unique_lock<std::mutex>& lock) {
   callback();
   callback = nullptr;  // what it owns goes before Cancel returns
   lock.lock();
-  running_ = 0;
+  running_ = kNone;
   fired_.notify_all();
 }
 

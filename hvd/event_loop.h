@@ -17,6 +17,7 @@ namespace hv::hvd {
 class EventLoop {
  public:
   using Id = uint64_t;
+  static constexpr Id kNone = 0;  // never given out
   using Callback = std::function<void()>;
   using Clock = std::chrono::steady_clock;
 
@@ -33,7 +34,8 @@ class EventLoop {
   Id Every(std::chrono::nanoseconds period, Callback due);
 
   // When this returns, the callback is not running and never will again, unless it is the caller
-  // itself. REQUIRES: no lock is held that the callback takes. Ids that are done are ignored.
+  // itself. REQUIRES: no lock is held that the callback takes. Ids that are done and kNone
+  // are ignored.
   void Cancel(Id id);
 
  private:
@@ -56,7 +58,7 @@ class EventLoop {
   std::condition_variable fired_;
   std::map<Id, Entry> entries_;
   Id next_id_ = 1;
-  Id running_ = 0;  // whose callback is being called
+  Id running_ = kNone;  // whose callback is being called
   bool stopping_ = false;
   std::thread thread_;
 };

@@ -100,6 +100,11 @@ TEST_F(EventLoopTest, ACallbackMayCancelItselfAndOthers) {
   EXPECT_FALSE(other_called);
 }
 
+TEST_F(EventLoopTest, CancellingNothingReturns) {
+  loop_.Cancel(EventLoop::kNone);
+  loop_.Cancel(12345);
+}
+
 TEST_F(EventLoopTest, CancelledDescriptorIsNotReported) {
   std::atomic<bool> called = false;
   const auto id = loop_.WhenReadable(fd_.get(), [&] { called = true; });

@@ -7,7 +7,6 @@
 
 #include "hvd/control_channel.h"
 #include "proto/hv/v1/kernel_control.grpc.pb.h"
-#include "service/grpc_status.h"
 
 namespace hv::hvd {
 namespace {
@@ -31,7 +30,7 @@ struct KernelClient::Rpc {
                     std::chrono::milliseconds timeout = kTimeout) {
     grpc::ClientContext context;
     context.set_deadline(std::chrono::system_clock::now() + timeout);
-    return service::FromGrpc(((*stub).*method)(&context, request, &response));
+    return StatusOfCall(((*stub).*method)(&context, request, &response));
   }
 };
 
@@ -96,7 +95,7 @@ void KernelClient::WatchExit(std::function<void(absl::StatusOr<hv::v1::KernelExi
       if (!rpc->ending) stopped(std::move(exit));
       return;
     }
-    const absl::Status end = service::FromGrpc(reader->Finish());
+    const absl::Status end = StatusOfCall(reader->Finish());
     if (rpc->ending) return;
     stopped(end.ok() ? absl::UnavailableError("the exit watch ended without an exit") : end);
   });

@@ -13,7 +13,7 @@ bool HasTakenAll(const SegmentSet& segments, const std::vector<uint32_t>& vcpus,
     const OwnedSegment* channel = segments.Find(HV_SEGMENT_CHANNEL, vcpu, service);
     if (channel == nullptr) continue;
     const auto mapping =
-        ring::Mapping::Map(channel->read_only.get(), channel->bytes, /*writable=*/false);
+        ring::Mapping::Map(channel->fd.get(), channel->bytes, /*writable=*/false);
     if (!mapping.ok()) continue;
     const auto view = ring::OpenChannel(mapping->bytes(), service, vcpu);
     if (!view.ok()) continue;

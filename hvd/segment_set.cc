@@ -49,6 +49,11 @@ Rights RightsOf(uint32_t role, hv_segment kind) {
   }
 }
 
+// Whether somebody may read but not write it.
+bool HasReaders(hv_segment kind) {
+  return kind == HV_SEGMENT_ROUTE_TABLE || kind == HV_SEGMENT_CPUID_TABLE;
+}
+
 // At most one service may spin less than there are cores, so that a vCPU always has one.
 uint32_t SpinSlots() {
   const unsigned cores = std::thread::hardware_concurrency();
@@ -60,11 +65,14 @@ uint32_t SpinSlots() {
 absl::Status SegmentSet::Add(hv_segment kind, uint32_t endpoint, uint32_t peer, uint64_t bytes) {
   auto fd = ring::CreateSegment(SegmentName(kind, endpoint, peer), bytes);
   if (!fd.ok()) return fd.status();
-  UniqueFd read_only(
-      open(absl::StrCat("/proc/self/fd/", fd->get()).c_str(), O_RDONLY | O_CLOEXEC));
-  if (!read_only.valid()) {
-    return absl::ResourceExhaustedError(
-        absl::StrCat("opening a segment for reading: ", std::strerror(errno)));
+  UniqueFd read_only;
+  if (HasReaders(kind)) {
+    read_only.Reset(
+        open(absl::StrCat("/proc/self/fd/", fd->get()).c_str(), O_RDONLY | O_CLOEXEC));
+    if (!read_only.valid()) {
+      return absl::ResourceExhaustedError(
+          absl::StrCat("opening a segment for reading: ", std::strerror(errno)));
+    }
   }
   segments_.push_back({kind, endpoint, peer, bytes, *std::move(fd), std::move(read_only)});
   return absl::OkStatus();

@@ -15,7 +15,8 @@ struct hv_state_header;
 
 namespace hv::hvd {
 
-// One segment. `read_only` can be mapped for reading alone: it goes to those who may not write.
+// One segment. `read_only` can be mapped for reading alone: it goes to those who may not write, and
+// is there only for segments that have such readers.
 struct OwnedSegment {
   hv_segment kind;
   uint32_t endpoint;  // owner; CHANNEL: side A

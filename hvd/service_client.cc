@@ -2,7 +2,6 @@
 
 #include "hvd/control_channel.h"
 #include "proto/hv/v1/service_control.grpc.pb.h"
-#include "service/grpc_status.h"
 
 namespace hv::hvd {
 
@@ -20,7 +19,7 @@ absl::StatusOr<hv::v1::DescribeResponse> ServiceClient::Describe(
   grpc::ClientContext context;
   context.set_deadline(std::chrono::system_clock::now() + timeout);
   hv::v1::DescribeResponse response;
-  const auto status = service::FromGrpc(stub_->rpc->Describe(&context, {}, &response));
+  const auto status = StatusOfCall(stub_->rpc->Describe(&context, {}, &response));
   if (!status.ok()) return status;
   return response;
 }
@@ -30,7 +29,7 @@ absl::Status ServiceClient::AwaitLoop(std::chrono::milliseconds timeout) {
   context.set_deadline(std::chrono::system_clock::now() + timeout);
   hv::v1::ResumeResponse response;
   // Resume runs on the loop's thread and changes nothing in a service that was never quiesced.
-  return service::FromGrpc(stub_->rpc->Resume(&context, {}, &response));
+  return StatusOfCall(stub_->rpc->Resume(&context, {}, &response));
 }
 
 }  // namespace hv::hvd

@@ -68,7 +68,7 @@ class Supervisor {
     LaunchedPart part;
     std::shared_ptr<ServiceClient> client;
     RespawnPolicy policy;
-    EventLoop::Id watch = 0;  // for the death, or for the end of a delay
+    EventLoop::Id watch = EventLoop::kNone;  // for the death, or for the end of a delay
     uint64_t commit_at_attach = 0;
     std::string last_end;
     // For the rate: a sample a second.
@@ -89,7 +89,7 @@ class Supervisor {
   mutable std::mutex mutex_;
   std::vector<std::unique_ptr<Slot>> slots_;
   bool stopping_ = false;
-  EventLoop::Id sampler_ = 0;
+  EventLoop::Id sampler_ = EventLoop::kNone;
 };
 
 }  // namespace hv::hvd

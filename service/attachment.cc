@@ -2,6 +2,7 @@
 
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 
@@ -14,7 +15,9 @@ namespace hv::service {
 namespace {
 
 constexpr size_t kMaxManifestBytes = 128 * 1024;
-constexpr size_t kMaxDescriptors = 253;  // SCM_MAX_FD
+constexpr size_t kMaxDescriptorsPerMessage = 253;  // SCM_MAX_FD
+// hv_kernel with HV_MAX_VCPUS vCPUs, a page, a wake word and six channels each, needs 524.
+constexpr size_t kMaxDescriptors = 1024;
 
 const char* SegmentName(hv_segment kind) {
   switch (kind) {
@@ -46,15 +49,8 @@ std::vector<UniqueFd> TakeDescriptors(msghdr& message) {
   return fds;
 }
 
-}  // namespace
-
-absl::Status SendManifest(int socket, const hv::v1::Manifest& manifest, std::span<const int> fds) {
-  const std::string bytes = manifest.SerializeAsString();
-  if (bytes.size() > kMaxManifestBytes || fds.size() > kMaxDescriptors) {
-    return absl::InvalidArgumentError(absl::StrCat("manifest: ", bytes.size(), " bytes with ",
-                                                   fds.size(), " descriptors is too large"));
-  }
-  iovec part{const_cast<char*>(bytes.data()), bytes.size()};
+absl::Status SendWithDescriptors(int socket, absl::string_view text, std::span<const int> fds) {
+  iovec part{const_cast<char*>(text.data()), text.size()};
   std::vector<char> control(CMSG_SPACE(fds.size() * sizeof(int)));
   msghdr message{};
   message.msg_iov = &part;
@@ -74,9 +70,10 @@ absl::Status SendManifest(int socket, const hv::v1::Manifest& manifest, std::spa
   return absl::OkStatus();
 }
 
-absl::StatusOr<Attachment> Attachment::Receive(int socket) {
-  std::vector<char> bytes(kMaxManifestBytes);
-  std::vector<char> control(CMSG_SPACE(kMaxDescriptors * sizeof(int)));
+// One message into `bytes`, its descriptors at the end of `fds`; returns its length.
+absl::StatusOr<size_t> ReceiveWithDescriptors(int socket, std::vector<char>& bytes,
+                                              std::vector<UniqueFd>& fds) {
+  std::vector<char> control(CMSG_SPACE(kMaxDescriptorsPerMessage * sizeof(int)));
   iovec part{bytes.data(), bytes.size()};
   msghdr message{};
   message.msg_iov = &part;
@@ -92,12 +89,46 @@ absl::StatusOr<Attachment> Attachment::Receive(int socket) {
         got == 0 ? "manifest: the supervisor closed the socket"
                  : absl::StrCat("manifest: recvmsg: ", std::strerror(errno)));
   }
-  std::vector<UniqueFd> fds = TakeDescriptors(message);
+  for (UniqueFd& fd : TakeDescriptors(message)) fds.push_back(std::move(fd));
   if ((message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0) {
     return absl::InvalidArgumentError("manifest: truncated in transit");
   }
+  return static_cast<size_t>(got);
+}
+
+// How many descriptors `manifest` names.
+size_t DescriptorsNamed(const hv::v1::Manifest& manifest) {
+  uint32_t highest = manifest.control_fd();
+  for (const auto& segment : manifest.segments()) highest = std::max(highest, segment.fd());
+  return size_t{highest} + 1;
+}
+
+}  // namespace
+
+absl::Status SendManifest(int socket, const hv::v1::Manifest& manifest, std::span<const int> fds) {
+  const std::string bytes = manifest.SerializeAsString();
+  if (bytes.size() > kMaxManifestBytes || fds.size() > kMaxDescriptors) {
+    return absl::InvalidArgumentError(absl::StrCat("manifest: ", bytes.size(), " bytes with ",
+                                                   fds.size(), " descriptors is too large"));
+  }
+  // Descriptors that do not fit into the manifest's own message follow in messages of one byte.
+  for (size_t sent = 0; sent == 0 || sent < fds.size();) {
+    const auto some = fds.subspan(sent, std::min(fds.size() - sent, kMaxDescriptorsPerMessage));
+    const absl::string_view text = sent == 0 ? absl::string_view(bytes) : "+";
+    if (auto status = SendWithDescriptors(socket, text, some); !status.ok()) return status;
+    sent += some.size();
+    if (fds.empty()) break;
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<Attachment> Attachment::Receive(int socket) {
+  std::vector<char> bytes(kMaxManifestBytes);
+  std::vector<UniqueFd> fds;
+  const auto got = ReceiveWithDescriptors(socket, bytes, fds);
+  if (!got.ok()) return got.status();
   Attachment attachment;
-  if (!attachment.manifest_.ParseFromArray(bytes.data(), static_cast<int>(got))) {
+  if (!attachment.manifest_.ParseFromArray(bytes.data(), static_cast<int>(*got))) {
     return absl::InvalidArgumentError("manifest: not an hv.v1.Manifest");
   }
   if (attachment.manifest_.abi_major() != HV_ABI_MAJOR) {
@@ -107,6 +138,12 @@ absl::StatusOr<Attachment> Attachment::Receive(int socket) {
   }
   if (attachment.manifest_.tsc_hz() == 0) {
     return absl::InvalidArgumentError("manifest: tsc_hz is 0");
+  }
+  const size_t named = DescriptorsNamed(attachment.manifest_);
+  while (fds.size() < std::min(named, kMaxDescriptors)) {
+    const size_t before = fds.size();
+    if (auto more = ReceiveWithDescriptors(socket, bytes, fds); !more.ok()) return more.status();
+    if (fds.size() == before) break;
   }
   if (auto status = attachment.MapAll(fds); !status.ok()) return status;
   return attachment;
