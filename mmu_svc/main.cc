@@ -1,0 +1,39 @@
+// mmu_svc: the guest-physical map of a machine.
+#include "abi/endpoint.h"
+#include "abi/route_table.h"
+#include "absl/strings/str_cat.h"
+#include "mmu_svc/mmu_core.h"
+#include "service/run_service.h"
+
+namespace {
+
+absl::StatusOr<std::unique_ptr<hv::service::Core>> MakeCore(
+    const hv::service::Attachment& attachment) {
+  const auto& in = attachment.manifest().mmu();
+  hv::mmu::MmuCore::Config config{};
+  hv::mmu::State& map = config.initial;
+  if (in.routes_size() > static_cast<int>(HV_MAX_ROUTES) ||
+      in.memory_size() > static_cast<int>(HV_MAX_MEMORY_SLOTS)) {
+    return absl::InvalidArgumentError(absl::StrCat("mmu: ", in.routes_size(), " routes and ",
+                                                   in.memory_size(), " ranges are too many"));
+  }
+  for (const auto& route : in.routes()) {
+    const uint16_t flags = route.posted_writes() ? HV_ROUTE_POSTED_WRITES : 0;
+    map.routes[map.route_count++] = {route.first(), route.last(), route.endpoint(),
+                                     static_cast<uint16_t>(route.space()), flags, 0};
+  }
+  for (const auto& range : in.memory()) {
+    map.slots[map.slot_count++] = {range.address(), range.bytes(), range.offset(),
+                                   range.read_only() ? HV_MEMORY_READ_ONLY : 0u, 0};
+  }
+  if (auto status = hv::mmu::CheckMap(map); !status.ok()) return status;
+  config.table = attachment.FindAs<hv_route_table>(HV_SEGMENT_ROUTE_TABLE);
+  if (config.table == nullptr) {
+    return absl::InvalidArgumentError("manifest: no route table segment");
+  }
+  return std::make_unique<hv::mmu::MmuCore>(config);
+}
+
+}  // namespace
+
+int main() { return hv::service::RunService({.role = HV_ROLE_MMU, .make_core = MakeCore}); }
