@@ -41,6 +41,11 @@ void FillRegister(const ZydisDecodedOperand& from, Operand& to) {
       to.kind = Operand::Kind::kDebug;
       to.reg = static_cast<uint8_t>(ZydisRegisterGetId(reg));
       break;
+    case ZYDIS_REGCLASS_XMM:
+    case ZYDIS_REGCLASS_YMM:
+      to.kind = Operand::Kind::kVector;
+      to.reg = static_cast<uint8_t>(ZydisRegisterGetId(reg));
+      break;
     default:
       to.kind = Operand::Kind::kOther;
   }
@@ -55,6 +60,11 @@ void FillMemory(const ZydisDecodedOperand& from, Operand& to) {
                 : GprNumber(from.mem.base);
   to.index = from.mem.index == ZYDIS_REGISTER_NONE ? kNoRegister : GprNumber(from.mem.index);
   to.scale = from.mem.scale;
+  if (from.mem.type == ZYDIS_MEMOP_TYPE_VSIB) {
+    to.index_vector = static_cast<uint8_t>(ZydisRegisterGetId(from.mem.index));
+    to.index_vector_bytes =
+        ZydisRegisterGetClass(from.mem.index) == ZYDIS_REGCLASS_YMM ? 32 : 16;
+  }
   to.value = from.mem.disp.has_displacement ? from.mem.disp.value : 0;
 }
 

@@ -14,16 +14,31 @@ inline constexpr uint8_t kNoRegister = 0xff;
 inline constexpr uint8_t kRipRegister = 0xfe;  // base of RIP-relative operands
 
 struct Operand {
-  enum class Kind : uint8_t { kNone, kGpr, kMemory, kImmediate, kSegment, kControl, kDebug, kFar, kOther };
+  enum class Kind : uint8_t {
+    kNone,
+    kGpr,
+    kMemory,
+    kImmediate,
+    kSegment,
+    kControl,
+    kDebug,
+    kFar,
+    kVector,
+    kOther,
+  };
 
   Kind kind = Kind::kNone;
   uint8_t bytes = 0;        // width of the operand
-  uint8_t reg = 0;          // kGpr: enum hv_gpr; kSegment: enum hv_segment_register; kControl, kDebug: number
+  // kGpr: enum hv_gpr; kSegment: enum hv_segment_register; kControl, kDebug, kVector: number
+  uint8_t reg = 0;
   bool high_byte = false;   // kGpr: AH, CH, DH, BH as `reg` 0 to 3
   uint8_t segment = HV_DS;  // kMemory
   uint8_t base = kNoRegister;
   uint8_t index = kNoRegister;
   uint8_t scale = 0;
+  // kMemory: the XMM or YMM register that holds the indices, instead of `index`, and its width.
+  uint8_t index_vector = kNoRegister;
+  uint8_t index_vector_bytes = 0;
   // kMemory: displacement (RIP-relative ones as they stand); kImmediate: sign- or zero-extended as the
   // instruction has it; kFar: the offset
   int64_t value = 0;

@@ -92,6 +92,9 @@ HV_HANDLER(Xsave);
 HV_HANDLER(Xrstor);
 HV_HANDLER(Fxsave);
 HV_HANDLER(Fxrstor);
+// vector_memory.cc
+HV_HANDLER(Gather);
+HV_HANDLER(MaskedMove);
 // other.cc
 HV_HANDLER(Halt);
 HV_HANDLER(Privileged);

@@ -3,6 +3,7 @@
 #include <Zydis/Zydis.h>
 
 #include "hv_kernel/soft/translate/families.h"
+#include "hv_kernel/soft/translate/re_encode.h"
 
 namespace hv::soft {
 namespace {
@@ -79,6 +80,27 @@ Emitted EmitBitString(Emission& e) {
   return Emitted::kGoesOn;
 }
 
+// MASKMOVQ and MASKMOVDQU store where RDI says; they get the host's address there for a moment.
+Emitted EmitMaskMove(Emission& e, uint32_t bytes) {
+  x86::Assembler& a = e.a();
+  Operand memory;
+  memory.kind = Operand::Kind::kMemory;
+  memory.base = HV_RDI;
+  const ZydisDecodedInstruction& zydis = e.decoded().zydis;
+  if ((zydis.attributes & ZYDIS_ATTRIB_HAS_SEGMENT_ES) != 0) memory.segment = HV_ES;
+  if ((zydis.attributes & ZYDIS_ATTRIB_HAS_SEGMENT_CS) != 0) memory.segment = HV_CS;
+  if ((zydis.attributes & ZYDIS_ATTRIB_HAS_SEGMENT_SS) != 0) memory.segment = HV_SS;
+  if ((zydis.attributes & ZYDIS_ATTRIB_HAS_SEGMENT_FS) != 0) memory.segment = HV_FS;
+  if ((zydis.attributes & ZYDIS_ATTRIB_HAS_SEGMENT_GS) != 0) memory.segment = HV_GS;
+  e.EmitOperandAccess(memory, bytes, MemoryUse::kReadWrite);
+  // Whatever x87 has pending is raised while the guest's RDI is still in place.
+  if (zydis.mnemonic == ZYDIS_MNEMONIC_MASKMOVQ) a.fwait();
+  a.xchg(kTemp0, x86::rdi);
+  const bool done = ReEncode(e);
+  a.xchg(kTemp0, x86::rdi);
+  return done ? Emitted::kGoesOn : Emitted::kNot;
+}
+
 }  // namespace
 
 Emitted EmitAddressing(Emission& e) {
@@ -90,6 +112,11 @@ Emitted EmitAddressing(Emission& e) {
     case ZYDIS_MNEMONIC_BTR:
     case ZYDIS_MNEMONIC_BTC:
       return EmitBitString(e);
+    case ZYDIS_MNEMONIC_MASKMOVQ:
+      return EmitMaskMove(e, 8);
+    case ZYDIS_MNEMONIC_MASKMOVDQU:
+    case ZYDIS_MNEMONIC_VMASKMOVDQU:
+      return EmitMaskMove(e, 16);
     case ZYDIS_MNEMONIC_NOP:
     case ZYDIS_MNEMONIC_PREFETCH:
     case ZYDIS_MNEMONIC_PREFETCHW:

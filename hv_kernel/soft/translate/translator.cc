@@ -36,7 +36,9 @@ bool HasMemoryOperand(const Emission& e, const Operand*& operand, MemoryUse& use
     if (zydis.type != ZYDIS_OPERAND_TYPE_MEMORY) continue;
     operand = &decoded.compact.operands[i];
     bytes = zydis.size / 8;
-    const bool reads = (zydis.actions & ZYDIS_OPERAND_ACTION_MASK_READ) != 0;
+    // x87 stores nothing when it finds an exception that is not masked; what was there must stay.
+    const bool may_hold_back = decoded.zydis.meta.isa_ext == ZYDIS_ISA_EXT_X87;
+    const bool reads = (zydis.actions & ZYDIS_OPERAND_ACTION_MASK_READ) != 0 || may_hold_back;
     const bool writes = (zydis.actions & ZYDIS_OPERAND_ACTION_MASK_WRITE) != 0;
     use = !writes ? MemoryUse::kRead : reads ? MemoryUse::kReadWrite : MemoryUse::kWrite;
     return true;
