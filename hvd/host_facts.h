@@ -1,0 +1,34 @@
+// What can be found out about the host, as plain data.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+namespace hv::hvd {
+
+enum class DeviceAccess { kMissing, kDenied, kUsable };
+
+struct HostFacts {
+  std::string cpu_model;
+  bool has_hardware_virtualization = false;  // VMX or SVM in CPUID
+  bool under_hypervisor = false;
+  bool has_invariant_tsc = false;
+  bool has_fsgsbase = false;  // user mode may use RDFSBASE and WRGSBASE
+  bool has_avx2 = false;
+  DeviceAccess kvm = DeviceAccess::kMissing;
+  std::string kvm_error;  // why it is denied
+  int kvm_api = 0;        // KVM_GET_API_VERSION; 0: it did not answer
+  bool user_namespaces = false;
+  std::string user_namespaces_error;
+  int landlock_abi = 0;  // 0: none
+  bool seccomp_filters = false;
+  unsigned cores = 0;
+  uint64_t available_memory_bytes = 0;
+  std::string shmem_huge_pages;  // the chosen one of shmem_enabled; empty: no such file
+  uint64_t descriptor_limit = 0;
+};
+
+// Looks; changes nothing. Takes a short-lived child process for what can only be tried.
+HostFacts GatherHostFacts();
+
+}  // namespace hv::hvd

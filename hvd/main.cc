@@ -1,0 +1,73 @@
+// hvd: the daemon that makes machines and keeps their parts alive.
+#include <sys/stat.h>
+
+#include <chrono>
+#include <cstdio>
+#include <string>
+
+#include "hvd/boot_process.h"
+#include "hvd/event_loop.h"
+#include "hvd/locations.h"
+#include "hvd/machine_clock_base.h"
+#include "hvd/machine_registry.h"
+#include "hvd/options.h"
+#include "hvd/posix_launcher.h"
+#include "hvd/readiness.h"
+#include "hvd/runtime_folder.h"
+#include "hvd/server.h"
+#include "hvd/signals.h"
+#include "hvd/socket_claim.h"
+
+namespace hv::hvd {
+namespace {
+
+// A private hvd whose client never asked for a machine goes away after this.
+constexpr std::chrono::seconds kFirstMachine{30};
+
+absl::Status Serve(const Options& options, Readiness& readiness) {
+  auto folder = RuntimeFolder::Open(options.runtime_folder);
+  if (!folder.ok()) return folder.status();
+  auto claim = SocketClaim::Take(options.socket);
+  if (!claim.ok()) return claim.status();
+  const auto tsc_hz = HostTscHz();
+  if (!tsc_hz.ok()) return tsc_hz.status();
+
+  EventLoop loop;
+  EventBus events;
+  PosixLauncher launcher{Executables(options.libexec)};
+  BootProcess loader(launcher);
+  MachineRegistry registry(World{.loop = loop,
+                                 .launcher = launcher,
+                                 .loader = loader,
+                                 .events = events,
+                                 .folder = *folder,
+                                 .tsc_hz = *tsc_hz},
+                           options.exit_when_idle ? RequestEnd : nullptr);
+  auto server = Server::Listen(options.socket, registry, events);
+  if (!server.ok()) return server.status();
+  if (options.exit_when_idle) {
+    loop.After(kFirstMachine, [&registry] {
+      if (registry.All().empty()) RequestEnd();
+    });
+  }
+  readiness.Ready();
+  AwaitEnd();
+  return absl::OkStatus();
+}
+
+}  // namespace
+}  // namespace hv::hvd
+
+int main(int argc, char** argv) {
+  const auto options = hv::hvd::ParseOptions(argc, argv);
+  if (options.exit_status) return *options.exit_status;
+  umask(077);
+  hv::hvd::HoldSignals();
+  hv::hvd::RaiseDescriptorLimit();
+  hv::hvd::Readiness readiness(options.ready_fd);
+  const absl::Status status = hv::hvd::Serve(options, readiness);
+  if (status.ok()) return 0;
+  readiness.Failed(status);
+  std::fprintf(stderr, "hvd: %s\n", std::string(status.message()).c_str());
+  return 1;
+}
