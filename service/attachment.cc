@@ -1,21 +1,16 @@
 #include "service/attachment.h"
 
-#include <sys/socket.h>
-
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
 
 #include "abi/endpoint.h"
 #include "abi/version.h"
 #include "absl/strings/str_cat.h"
+#include "service/descriptor_socket.h"
 #include "service/role_name.h"
 
 namespace hv::service {
 namespace {
 
-constexpr size_t kMaxManifestBytes = 128 * 1024;
-constexpr size_t kMaxDescriptorsPerMessage = 253;  // SCM_MAX_FD
 // hv_kernel with HV_MAX_VCPUS vCPUs, a page, a wake word and six channels each, needs 524.
 constexpr size_t kMaxDescriptors = 1024;
 
@@ -34,68 +29,6 @@ const char* SegmentName(hv_segment kind) {
   return "unknown";
 }
 
-std::vector<UniqueFd> TakeDescriptors(msghdr& message) {
-  std::vector<UniqueFd> fds;
-  for (cmsghdr* header = CMSG_FIRSTHDR(&message); header != nullptr;
-       header = CMSG_NXTHDR(&message, header)) {
-    if (header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS) continue;
-    const size_t count = (header->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-    for (size_t i = 0; i < count; ++i) {
-      int fd;
-      std::memcpy(&fd, CMSG_DATA(header) + i * sizeof(int), sizeof(int));
-      fds.emplace_back(fd);
-    }
-  }
-  return fds;
-}
-
-absl::Status SendWithDescriptors(int socket, absl::string_view text, std::span<const int> fds) {
-  iovec part{const_cast<char*>(text.data()), text.size()};
-  std::vector<char> control(CMSG_SPACE(fds.size() * sizeof(int)));
-  msghdr message{};
-  message.msg_iov = &part;
-  message.msg_iovlen = 1;
-  if (!fds.empty()) {
-    message.msg_control = control.data();
-    message.msg_controllen = control.size();
-    cmsghdr* header = CMSG_FIRSTHDR(&message);
-    header->cmsg_level = SOL_SOCKET;
-    header->cmsg_type = SCM_RIGHTS;
-    header->cmsg_len = CMSG_LEN(fds.size() * sizeof(int));
-    std::memcpy(CMSG_DATA(header), fds.data(), fds.size() * sizeof(int));
-  }
-  if (sendmsg(socket, &message, MSG_NOSIGNAL) < 0) {
-    return absl::UnavailableError(absl::StrCat("manifest: sendmsg: ", std::strerror(errno)));
-  }
-  return absl::OkStatus();
-}
-
-// One message into `bytes`, its descriptors at the end of `fds`; returns its length.
-absl::StatusOr<size_t> ReceiveWithDescriptors(int socket, std::vector<char>& bytes,
-                                              std::vector<UniqueFd>& fds) {
-  std::vector<char> control(CMSG_SPACE(kMaxDescriptorsPerMessage * sizeof(int)));
-  iovec part{bytes.data(), bytes.size()};
-  msghdr message{};
-  message.msg_iov = &part;
-  message.msg_iovlen = 1;
-  message.msg_control = control.data();
-  message.msg_controllen = control.size();
-  ssize_t got;
-  do {
-    got = recvmsg(socket, &message, MSG_CMSG_CLOEXEC);
-  } while (got < 0 && errno == EINTR);
-  if (got <= 0) {
-    return absl::UnavailableError(
-        got == 0 ? "manifest: the supervisor closed the socket"
-                 : absl::StrCat("manifest: recvmsg: ", std::strerror(errno)));
-  }
-  for (UniqueFd& fd : TakeDescriptors(message)) fds.push_back(std::move(fd));
-  if ((message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0) {
-    return absl::InvalidArgumentError("manifest: truncated in transit");
-  }
-  return static_cast<size_t>(got);
-}
-
 // How many descriptors `manifest` names.
 size_t DescriptorsNamed(const hv::v1::Manifest& manifest) {
   uint32_t highest = manifest.control_fd();
@@ -107,7 +40,7 @@ size_t DescriptorsNamed(const hv::v1::Manifest& manifest) {
 
 absl::Status SendManifest(int socket, const hv::v1::Manifest& manifest, std::span<const int> fds) {
   const std::string bytes = manifest.SerializeAsString();
-  if (bytes.size() > kMaxManifestBytes || fds.size() > kMaxDescriptors) {
+  if (bytes.size() > kMaxMessageBytes || fds.size() > kMaxDescriptors) {
     return absl::InvalidArgumentError(absl::StrCat("manifest: ", bytes.size(), " bytes with ",
                                                    fds.size(), " descriptors is too large"));
   }
@@ -123,12 +56,11 @@ absl::Status SendManifest(int socket, const hv::v1::Manifest& manifest, std::spa
 }
 
 absl::StatusOr<Attachment> Attachment::Receive(int socket) {
-  std::vector<char> bytes(kMaxManifestBytes);
-  std::vector<UniqueFd> fds;
-  const auto got = ReceiveWithDescriptors(socket, bytes, fds);
-  if (!got.ok()) return got.status();
+  auto received = ReceiveWithDescriptors(socket);
+  if (!received.ok()) return received.status();
+  std::vector<UniqueFd>& fds = received->fds;
   Attachment attachment;
-  if (!attachment.manifest_.ParseFromArray(bytes.data(), static_cast<int>(*got))) {
+  if (!attachment.manifest_.ParseFromString(received->bytes)) {
     return absl::InvalidArgumentError("manifest: not an hv.v1.Manifest");
   }
   if (attachment.manifest_.abi_major() != HV_ABI_MAJOR) {
@@ -141,9 +73,10 @@ absl::StatusOr<Attachment> Attachment::Receive(int socket) {
   }
   const size_t named = DescriptorsNamed(attachment.manifest_);
   while (fds.size() < std::min(named, kMaxDescriptors)) {
-    const size_t before = fds.size();
-    if (auto more = ReceiveWithDescriptors(socket, bytes, fds); !more.ok()) return more.status();
-    if (fds.size() == before) break;
+    auto more = ReceiveWithDescriptors(socket);
+    if (!more.ok()) return more.status();
+    if (more->fds.empty()) break;
+    for (UniqueFd& fd : more->fds) fds.push_back(std::move(fd));
   }
   if (auto status = attachment.MapAll(fds); !status.ok()) return status;
   return attachment;

@@ -1,0 +1,30 @@
+// The Linux bzImage: its set-up header and its payload (Linux Documentation/x86/boot.rst).
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+#include "absl/status/statusor.h"
+
+namespace hv::boot {
+
+// The set-up header, as it stands in the file at 1F1H and in boot_params at the same place.
+inline constexpr uint64_t kSetupHeaderAt = 0x1f1;
+inline constexpr size_t kSetupHeaderMax = 0x290 - kSetupHeaderAt;
+
+struct BzImage {
+  std::array<std::byte, kSetupHeaderMax> header{};
+  size_t header_bytes = 0;
+  uint16_t version = 0;            // boot protocol, e.g. 20fH
+  uint32_t initrd_address_max = 0;
+  uint32_t command_line_max = 0;   // bytes without the final zero
+  std::span<const std::byte> payload;  // the compressed kernel
+};
+
+bool IsBzImage(std::span<const std::byte> file);
+// InvalidArgument: cut short, or of a boot protocol before 2.12 (64-bit entry).
+absl::StatusOr<BzImage> ParseBzImage(std::span<const std::byte> file);
+
+}  // namespace hv::boot
