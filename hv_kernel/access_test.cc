@@ -66,6 +66,7 @@ class FakeVcpu : public VcpuEngine {
   void GetState(hv_vcpu_state&) const override {}
   absl::Status SetState(const hv_vcpu_state&) override { return absl::OkStatus(); }
   std::string Describe() const override { return ""; }
+  std::string BytesAtRip() const override { return ""; }
 
   std::optional<uint64_t> read;
   int writes = 0;

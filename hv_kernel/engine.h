@@ -76,6 +76,8 @@ class VcpuEngine {
 
   // For error reports: what could not be run and why, with the bytes at RIP.
   virtual std::string Describe() const = 0;
+  // Up to 15; empty when RIP is not mapped.
+  virtual std::string BytesAtRip() const = 0;
 };
 
 struct VcpuConfig {

@@ -1,5 +1,6 @@
 #include "hv_kernel/run_control.h"
 
+#include <chrono>
 #include <utility>
 
 namespace hv {
@@ -34,10 +35,14 @@ bool RunControl::paused() const {
   return mode_ == Mode::kPaused;
 }
 
-StopReport RunControl::WaitUntilStopped() {
+std::optional<StopReport> RunControl::WaitUntilStopped(const std::function<bool()>& give_up) {
+  constexpr std::chrono::milliseconds kLook{100};
   std::unique_lock lock(mutex_);
-  changed_.wait(lock, [this] { return mode_ == Mode::kStopping && alive_ == 0; });
-  return *report_;
+  while (!changed_.wait_for(lock, kLook,
+                            [this] { return mode_ == Mode::kStopping && alive_ == 0; })) {
+    if (give_up()) return std::nullopt;
+  }
+  return report_;
 }
 
 std::optional<StopReport> RunControl::stopped() const {

@@ -32,6 +32,7 @@ struct StopReport {
   std::string detail;
   std::vector<Exit> last_exits;
   std::optional<hv_vcpu_state> state;
+  std::string bytes_at_rip;
 };
 
 // What the vCPU threads are to do. Thread-safe.
@@ -46,8 +47,10 @@ class RunControl {
   void Pause();
   void Stop(StopReport report);
   bool paused() const;
-  // Waits until the machine has stopped and all vCPU threads are gone.
-  StopReport WaitUntilStopped();
+  // Waits until the machine has stopped and all vCPU threads are gone, or until `give_up`, asked
+  // several times a second, returns true: then nullopt. A machine that was never started has no
+  // threads to wait for.
+  std::optional<StopReport> WaitUntilStopped(const std::function<bool()>& give_up);
   std::optional<StopReport> stopped() const;
 
   // --- vCPU threads.

@@ -58,7 +58,7 @@ TEST(RunControlTest, TheFirstStopReportWins) {
   control.Resume();
   control.ReportStop({.cause = StopCause::kDebugExit, .value = 7});
   control.ReportStop({.cause = StopCause::kShutdown});
-  const StopReport report = control.WaitUntilStopped();
+  const StopReport report = *control.WaitUntilStopped([] { return false; });
   EXPECT_EQ(report.cause, StopCause::kDebugExit);
   EXPECT_EQ(report.value, 7u);
 }
@@ -68,7 +68,7 @@ TEST(RunControlTest, AParkedMachineCanBeStopped) {
   Worker worker(control);
   control.Pause();
   control.Stop({.cause = StopCause::kRequested});
-  EXPECT_EQ(control.WaitUntilStopped().cause, StopCause::kRequested);
+  EXPECT_EQ(control.WaitUntilStopped([] { return false; })->cause, StopCause::kRequested);
   EXPECT_TRUE(control.stopping());
 }
 

@@ -71,6 +71,7 @@ VcpuLoop::Next VcpuLoop::Handle(const Exit& exit) {
 void VcpuLoop::ReportFailure(StopCause cause) {
   StopReport report{.cause = cause, .vcpu = parts_.index};
   report.detail = parts_.engine.Describe();
+  report.bytes_at_rip = parts_.engine.BytesAtRip();
   report.last_exits = history_.Last();
   parts_.engine.GetState(report.state.emplace());
   parts_.control.ReportStop(std::move(report));

@@ -204,6 +204,11 @@ absl::Status SoftVcpu::SetState(const hv_vcpu_state& state) {
 
 std::string SoftVcpu::Describe() const { return DescribeCpu(*cpu_); }
 
+std::string SoftVcpu::BytesAtRip() const {
+  uint8_t bytes[kMaxInstructionBytes];
+  return std::string(reinterpret_cast<const char*>(bytes), FetchForReport(*cpu_, bytes));
+}
+
 void SoftVcpu::ForgetMemory() {
   cache_->Flush(*cpu_);
   ResetTlb(*cpu_);

@@ -34,6 +34,7 @@ class SoftVcpu final : public VcpuEngine {
   void GetState(hv_vcpu_state& state) const override;
   absl::Status SetState(const hv_vcpu_state& state) override;
   std::string Describe() const override;
+  std::string BytesAtRip() const override;
 
   // The map of memory has changed: nothing derived from the old one may stay.
   void ForgetMemory();

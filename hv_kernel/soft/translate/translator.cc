@@ -37,7 +37,7 @@ bool HasMemoryOperand(const Emission& e, const Operand*& operand, MemoryUse& use
     operand = &decoded.compact.operands[i];
     bytes = zydis.size / 8;
     // x87 stores nothing when it finds an exception that is not masked; what was there must stay.
-    const bool may_hold_back = decoded.zydis.meta.isa_ext == ZYDIS_ISA_EXT_X87;
+    const bool may_hold_back = decoded.zydis.meta.category == ZYDIS_CATEGORY_X87_ALU;
     const bool reads = (zydis.actions & ZYDIS_OPERAND_ACTION_MASK_READ) != 0 || may_hold_back;
     const bool writes = (zydis.actions & ZYDIS_OPERAND_ACTION_MASK_WRITE) != 0;
     use = !writes ? MemoryUse::kRead : reads ? MemoryUse::kReadWrite : MemoryUse::kWrite;

@@ -1,0 +1,47 @@
+// hv_kernel: enters and leaves guests.
+#include <sys/prctl.h>
+
+#include <array>
+#include <condition_variable>
+#include <cstdio>
+#include <mutex>
+
+#include "hv_kernel/kernel_control.h"
+#include "hv_kernel/machine.h"
+#include "service/attachment.h"
+#include "service/control_server.h"
+#include "service/sandbox.h"
+
+namespace {
+
+absl::Status Serve() {
+  auto attachment = hv::service::Attachment::Receive(hv::service::kManifestSocket);
+  if (!attachment.ok()) return attachment.status();
+  hv::UniqueFd control = attachment->TakeControl();
+  hv::service::SandboxReport sandbox;
+  hv::service::EnterNamespaces(std::array{hv::service::kManifestSocket, control.get()}, sandbox);
+  auto machine = hv::Machine::Create(*attachment);
+  if (!machine.ok()) return machine.status();
+  hv::service::CloseSystemCalls(sandbox);
+  hv::KernelControl service({.endpoint = attachment->manifest().endpoint(),
+                             .epoch = attachment->manifest().epoch(),
+                             .maps = attachment->DescribeMaps(),
+                             .sandbox = sandbox.in_force,
+                             .sandbox_missing = sandbox.missing},
+                            **machine);
+  const hv::service::ControlServer server({&service}, std::move(control));
+  // hvd ends the process; a machine outlives hvd.
+  std::mutex mutex;
+  std::condition_variable never;
+  std::unique_lock lock(mutex);
+  for (;;) never.wait(lock);
+}
+
+}  // namespace
+
+int main() {
+  prctl(PR_SET_NAME, "hv_kernel");
+  const absl::Status status = Serve();
+  std::fprintf(stderr, "hv_kernel: %s\n", status.ToString().c_str());
+  return 1;
+}

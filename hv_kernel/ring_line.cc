@@ -1,0 +1,86 @@
+#include "hv_kernel/ring_line.h"
+
+#include <immintrin.h>
+
+#include <cstring>
+
+#include "service/admission.h"
+
+namespace hv {
+namespace {
+
+// About 50 us: as long as waking a service on another core takes (docs/PERFORMANCE.md), so that an
+// answer on its way is not slept through.
+constexpr int kSpins = 2000;
+constexpr uint64_t kLongestSleepNs = 10'000'000;
+
+}  // namespace
+
+RingLine::RingLine(const Ends& ends, const RunControl& control, Statistics& statistics)
+    : producer_(ends.view.outbound),
+      consumer_(ends.view.inbound),
+      peer_role_(ends.peer_role),
+      peer_(ends.peer),
+      self_(ends.self),
+      control_(control),
+      statistics_(statistics) {}
+
+template <typename Ready>
+bool RingLine::WaitUntil(Ready ready) {
+  for (;;) {
+    for (int i = 0; i < kSpins; ++i) {
+      if (ready()) return true;
+      _mm_pause();
+    }
+    if (control_.stopping()) return false;
+    const uint32_t word = self_.Declare();
+    if (ready()) {
+      self_.Cancel();
+      return true;
+    }
+    self_.Sleep(word, kLongestSleepNs);
+  }
+}
+
+bool RingLine::Send(uint16_t kind, uint32_t tag, const service::Payload& payload) {
+  if (!producer_.HasRoom(1) && !WaitUntil([this] { return producer_.HasRoom(1); })) return false;
+  hv_cell cell{};
+  cell.kind = kind;
+  cell.tag = tag;
+  std::memcpy(cell.payload, payload.data(), sizeof(cell.payload));
+  producer_.Push(cell);
+  peer_.Wake();
+  return true;
+}
+
+bool RingLine::Post(uint16_t kind, const service::Payload& payload) {
+  return Send(kind, 0, payload);
+}
+
+std::optional<service::Payload> RingLine::Call(uint16_t kind, uint16_t answer_kind,
+                                               const service::Payload& payload) {
+  const uint32_t tag = next_tag_;
+  next_tag_ = next_tag_ == UINT32_MAX ? 1 : next_tag_ + 1;
+  if (!Send(kind, tag, payload)) return std::nullopt;
+  ring::DirectStores stores;
+  for (;;) {
+    if (!WaitUntil([this] { return consumer_.Ready(); })) return std::nullopt;
+    hv_cell cell;
+    const ring::PeekResult result = consumer_.Peek(cell);
+    if (result != ring::PeekResult::kMessage && result != ring::PeekResult::kBadEpoch) continue;
+    consumer_.Advance();
+    if (consumer_.AcknowledgeDue()) consumer_.Acknowledge(stores);
+    const bool ours = result == ring::PeekResult::kMessage && cell.kind == answer_kind &&
+                      cell.tag == tag &&
+                      service::MayReceive(peer_role_, HV_ROLE_KERNEL, cell.kind);
+    if (!ours) {
+      statistics_.refused_messages.Add();
+      continue;
+    }
+    service::Payload answer;
+    std::memcpy(answer.data(), cell.payload, answer.size());
+    return answer;
+  }
+}
+
+}  // namespace hv
