@@ -83,7 +83,8 @@ absl::Status InstallFaultHandlers() {
 }
 
 void BindThread(const FaultContext& context) {
-  if (current.cpu == context.cpu) return;
+  // Not the Cpu alone: a new vCPU may have got the memory of one that is gone.
+  if (current == context) return;
   GiveSignalStack();
   current = context;
   SetGsBase(reinterpret_cast<uint64_t>(context.cpu));

@@ -16,6 +16,8 @@ struct FaultContext {
   uint64_t code_begin = 0;
   uint64_t code_end = 0;
   uint64_t leave = 0;  // trampoline
+
+  friend bool operator==(const FaultContext&, const FaultContext&) = default;
 };
 
 // Installs the handlers, once a process. A signal from anywhere but generated code does what it did

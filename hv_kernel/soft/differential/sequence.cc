@@ -132,7 +132,7 @@ bool Sequence::Address(const ZydisDecodedOperand& operand, uint64_t target) {
   }
   if (IsIp(mem.base)) {
     rip_relative_target_ = target;
-    return true;
+    return target < uint64_t{1} << 31;  // an offset below GS is out of reach
   }
   const bool has_index = mem.index != ZYDIS_REGISTER_NONE && !IsVector(mem.index);
   if (mem.base == ZYDIS_REGISTER_NONE && !has_index) {
