@@ -72,9 +72,15 @@ void ConsoleHub::NotifyReaders() {
 }
 
 std::string ConsoleHub::TakeInput(size_t most) {
-  std::lock_guard lock(mutex_);
-  std::string taken = input_.substr(0, most);
-  input_.erase(0, taken.size());
+  std::string taken;
+  bool was_full;
+  {
+    std::lock_guard lock(mutex_);
+    was_full = input_.size() == kInputBytes;
+    taken = input_.substr(0, most);
+    input_.erase(0, taken.size());
+  }
+  if (was_full && !taken.empty()) NotifyReaders();
   return taken;
 }
 
@@ -128,14 +134,20 @@ ConsoleHub::ReadResult ConsoleHub::Read(ReaderId id, size_t most, uint64_t& offs
   return ReadResult::kData;
 }
 
-bool ConsoleHub::Type(std::string_view input) {
+size_t ConsoleHub::Type(std::string_view input) {
+  size_t taken;
   {
     std::lock_guard lock(mutex_);
-    if (input_.size() + input.size() > kInputBytes) return false;
-    input_.append(input);
+    taken = std::min(input.size(), kInputBytes - input_.size());
+    input_.append(input.substr(0, taken));
   }
   WakePump();
-  return true;
+  return taken;
+}
+
+uint64_t ConsoleHub::OutputBytes() const {
+  std::lock_guard lock(mutex_);
+  return scrollback_.end();
 }
 
 void ConsoleHub::WakePump() {

@@ -43,13 +43,17 @@ class ConsoleHub {
   using ReaderId = uint64_t;
   enum class ReadResult { kData, kNothingYet, kCutOff, kClosed };
   // From `offset` or the oldest byte kept after it; beyond the end: what comes next. `ready` is
-  // called, from any thread, after each Read that gave kNothingYet once there is something.
+  // called, from any thread, when there may be something to read or room to type.
   ReaderId Attach(uint64_t offset, std::function<void()> ready);
   // After this `ready` is not running and never will again.
   void Detach(ReaderId id);
   ReadResult Read(ReaderId id, size_t most, uint64_t& offset, std::string& output);
-  // Whether all of `input` was taken: not if kInputBytes are waiting for the guest.
-  bool Type(std::string_view input);
+  // Takes the beginning of `input`, as far as no more than kInputBytes wait for the guest, and says
+  // how much that was.
+  size_t Type(std::string_view input);
+
+  // Bytes of output since the beginning.
+  uint64_t OutputBytes() const;
 
   // The machine is deleted: readers get kClosed after the last byte.
   void Close();

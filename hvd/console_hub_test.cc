@@ -122,8 +122,8 @@ TEST_F(ConsoleHubTest, AnIdleReaderThatHoldsNobodyIsNotCutOff) {
 TEST_F(ConsoleHubTest, InputIsGivenOutOnceAndInOrder) {
   int wakes = 0;
   hub_.SetPump([&] { ++wakes; });
-  EXPECT_TRUE(hub_.Type("one "));
-  EXPECT_TRUE(hub_.Type("two"));
+  EXPECT_EQ(hub_.Type("one "), 4u);
+  EXPECT_EQ(hub_.Type("two"), 3u);
   EXPECT_EQ(wakes, 2);
   EXPECT_EQ(hub_.TakeInput(5), "one t");
   EXPECT_TRUE(hub_.HasInput());
@@ -131,11 +131,22 @@ TEST_F(ConsoleHubTest, InputIsGivenOutOnceAndInOrder) {
   EXPECT_FALSE(hub_.HasInput());
 }
 
-TEST_F(ConsoleHubTest, InputNobodyTakesIsBounded) {
-  EXPECT_TRUE(hub_.Type(std::string(ConsoleHub::kInputBytes, 'x')));
-  EXPECT_FALSE(hub_.Type("y"));
+TEST_F(ConsoleHubTest, InputNobodyTakesIsBoundedAndRoomIsAnnounced) {
+  int calls = 0;
+  hub_.Attach(0, [&] { ++calls; });
+  EXPECT_EQ(hub_.Type(std::string(ConsoleHub::kInputBytes - 1, 'x')), ConsoleHub::kInputBytes - 1);
+  EXPECT_EQ(hub_.Type("yz"), 1u);
+  EXPECT_EQ(hub_.Type("z"), 0u);
+  EXPECT_EQ(calls, 0);
   hub_.TakeInput(1);
-  EXPECT_TRUE(hub_.Type("y"));
+  EXPECT_EQ(calls, 1);
+  EXPECT_EQ(hub_.Type("z"), 1u);
+}
+
+TEST_F(ConsoleHubTest, OutputIsCountedFromTheBeginning) {
+  hub_.Append("0123456789");
+  hub_.Append("0123456789");
+  EXPECT_EQ(hub_.OutputBytes(), 20u);
 }
 
 TEST_F(ConsoleHubTest, CloseComesAfterTheLastByte) {

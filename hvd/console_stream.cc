@@ -1,6 +1,5 @@
 #include "hvd/console_stream.h"
 
-#include "absl/strings/str_cat.h"
 #include "service/grpc_status.h"
 
 namespace hv::hvd {
@@ -30,15 +29,20 @@ void ConsoleStream::OnReadDone(bool ok) {
     return;
   }
   if (const grpc::Status status = Obey(); !status.ok()) return EndWith(status);
-  StartRead(&request_);
+  TypeOn();
 }
 
 grpc::Status ConsoleStream::Obey() {
   switch (request_.request_case()) {
     case hv::v1::ConsoleRequest::kAttach: return Attach(request_.attach());
-    case hv::v1::ConsoleRequest::kInput: return Type(request_.input());
+    case hv::v1::ConsoleRequest::kInput: break;
     default: return BadRequest("console: a message must be attach or input");
   }
+  std::lock_guard lock(mutex_);
+  if (machine_ == nullptr) return BadRequest("console: the first message must be attach");
+  untyped_ = std::move(*request_.mutable_input());
+  typing_ = true;
+  return grpc::Status::OK;
 }
 
 grpc::Status ConsoleStream::Attach(const hv::v1::ConsoleAttach& attach) {
@@ -50,24 +54,25 @@ grpc::Status ConsoleStream::Attach(const hv::v1::ConsoleAttach& attach) {
       return BadRequest("console: attach must be the first message, and only the first");
     }
     machine_ = *std::move(machine);
-    reader_ = machine_->console().Attach(attach.from_offset(), [this] { Poke(); });
+    typing_ = true;
+    reader_ = machine_->console().Attach(attach.from_offset(), [this] {
+      Poke();
+      TypeOn();
+    });
   }
   Poke();
   return grpc::Status::OK;
 }
 
-grpc::Status ConsoleStream::Type(const std::string& input) {
-  std::shared_ptr<Machine> machine;
+void ConsoleStream::TypeOn() {
   {
     std::lock_guard lock(mutex_);
-    machine = machine_;
+    if (!typing_) return;
+    untyped_.erase(0, machine_->console().Type(untyped_));
+    if (!untyped_.empty()) return;  // room will be announced
+    typing_ = false;
   }
-  if (machine == nullptr) return BadRequest("console: the first message must be attach");
-  if (machine->console().Type(input)) return grpc::Status::OK;
-  return grpc::Status(
-      grpc::StatusCode::RESOURCE_EXHAUSTED,
-      absl::StrCat("console: the guest has not taken the last ", ConsoleHub::kInputBytes,
-                   " bytes typed; type more slowly"));
+  StartRead(&request_);
 }
 
 ConsoleStream::Pull ConsoleStream::Next(hv::v1::ConsoleResponse& item, grpc::Status& status) {

@@ -29,7 +29,8 @@ class ConsoleStream final
   // What the last request asks; an error ends the stream.
   grpc::Status Obey();
   grpc::Status Attach(const hv::v1::ConsoleAttach& attach);
-  grpc::Status Type(const std::string& input);
+  // Types what is left of the last request; reads the next one when that is nothing.
+  void TypeOn();
 
   const MachineRegistry& registry_;
   hv::v1::ConsoleRequest request_;
@@ -37,6 +38,8 @@ class ConsoleStream final
   std::shared_ptr<Machine> machine_;
   ConsoleHub::ReaderId reader_ = 0;
   bool greeted_ = false;  // the first response has been given out
+  std::string untyped_;   // of the last request
+  bool typing_ = false;   // the next read waits for room to type
 };
 
 }  // namespace hv::hvd

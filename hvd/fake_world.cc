@@ -167,7 +167,7 @@ bool FakePart::alive() const {
 }
 
 void FakePart::Run() {
-  if (state_->launcher.Contains(state_->launcher.die_at_once, name_)) Die(kExit1);
+  if (state_->launcher.Contains(state_->launcher.die_at_once, name_)) return Die(kExit1);
   auto attached = service::Attachment::Receive(state_->socket.get());
   if (!attached.ok()) return Die(kExit1);
   UniqueFd control = attached->TakeControl();

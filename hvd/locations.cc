@@ -30,7 +30,8 @@ std::vector<std::string> TreePlaces(const std::string& name) {
 
 std::string DefaultRuntimeFolder() {
   const char* xdg = std::getenv("XDG_RUNTIME_DIR");
-  if (xdg != nullptr && xdg[0] == '/') return absl::StrCat(xdg, "/hv");
+  // The variable survives changes of user that its folder does not.
+  if (xdg != nullptr && xdg[0] == '/' && access(xdg, W_OK) == 0) return absl::StrCat(xdg, "/hv");
   if (geteuid() == 0) return "/run/hv";
   return absl::StrCat("/tmp/hv-", geteuid());
 }

@@ -8,7 +8,7 @@
 
 namespace hv::hvd {
 
-// $XDG_RUNTIME_DIR/hv; without that variable /run/hv for root and /tmp/hv-UID for others.
+// $XDG_RUNTIME_DIR/hv; without such a folder /run/hv for root and /tmp/hv-UID for others.
 std::string DefaultRuntimeFolder();
 
 // $HV_SOCKET, else hvd.sock in the runtime folder.

@@ -32,19 +32,21 @@ class LocationsTest : public testing::Test {
 };
 
 TEST_F(LocationsTest, RuntimeFolderFollowsXdg) {
-  setenv("XDG_RUNTIME_DIR", "/run/user/7", 1);
-  EXPECT_EQ(DefaultRuntimeFolder(), "/run/user/7/hv");
-  setenv("XDG_RUNTIME_DIR", "relative", 1);
-  EXPECT_EQ(DefaultRuntimeFolder(),
-            geteuid() == 0 ? "/run/hv" : "/tmp/hv-" + std::to_string(geteuid()));
+  fs::create_directories(root_);
+  setenv("XDG_RUNTIME_DIR", root_.c_str(), 1);
+  EXPECT_EQ(DefaultRuntimeFolder(), root_ / "hv");
+  for (const std::string& unusable : {std::string("relative"), (root_ / "missing").string()}) {
+    setenv("XDG_RUNTIME_DIR", unusable.c_str(), 1);
+    EXPECT_EQ(DefaultRuntimeFolder(),
+              geteuid() == 0 ? "/run/hv" : "/tmp/hv-" + std::to_string(geteuid()));
+  }
 }
 
 TEST_F(LocationsTest, SocketCanBeNamedByTheEnvironment) {
   setenv("HV_SOCKET", "/somewhere/else.sock", 1);
   EXPECT_EQ(DefaultSocketPath(), "/somewhere/else.sock");
   unsetenv("HV_SOCKET");
-  setenv("XDG_RUNTIME_DIR", "/run/user/7", 1);
-  EXPECT_EQ(DefaultSocketPath(), "/run/user/7/hv/hvd.sock");
+  EXPECT_EQ(DefaultSocketPath(), DefaultRuntimeFolder() + "/hvd.sock");
 }
 
 TEST_F(LocationsTest, FindsProgramsInEachLayout) {

@@ -248,6 +248,7 @@ std::shared_ptr<MachineInstance> Machine::instance() const {
 hv::v1::Machine Machine::Show() const {
   std::lock_guard lock(mutex_);
   hv::v1::Machine shown = shown_;
+  shown.set_console_bytes(hub_.OutputBytes());
   if (instance_) {
     for (std::string& text : instance_->Degraded()) shown.add_degraded(std::move(text));
   }

@@ -20,7 +20,8 @@ Options ParseOptions(int argc, char** argv) {
   app.set_version_flag("--version", std::string("hvd ") + kVersion);
   app.add_option("--runtime", options.runtime_folder,
                  "Folder for the socket and the machines' files, made with mode 0700 (default: "
-                 "$XDG_RUNTIME_DIR/hv, /run/hv for root, else /tmp/hv-UID)");
+                 "$XDG_RUNTIME_DIR/hv, /run/hv for root, else /tmp/hv-UID; SOCKET.d with another "
+                 "socket)");
   app.add_option("--socket", options.socket,
                  "Where to listen (default: $HV_SOCKET, else hvd.sock in the runtime folder)");
   app.add_option("--libexec", options.libexec,
@@ -35,11 +36,14 @@ Options ParseOptions(int argc, char** argv) {
     options.exit_status = app.exit(error) == 0 ? 0 : kUsageError;
     return options;
   }
-  const bool folder_given = !options.runtime_folder.empty();
-  if (!folder_given) options.runtime_folder = DefaultRuntimeFolder();
   if (options.socket.empty()) {
-    options.socket =
-        folder_given ? options.runtime_folder + "/hvd.sock" : DefaultSocketPath();
+    options.socket = options.runtime_folder.empty() ? DefaultSocketPath()
+                                                    : options.runtime_folder + "/hvd.sock";
+  }
+  if (options.runtime_folder.empty()) {
+    // Two hvds on two sockets must not share a folder.
+    const bool usual = options.socket == DefaultRuntimeFolder() + "/hvd.sock";
+    options.runtime_folder = usual ? DefaultRuntimeFolder() : options.socket + ".d";
   }
   return options;
 }

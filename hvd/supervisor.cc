@@ -74,7 +74,8 @@ absl::Status Supervisor::AwaitReady(std::chrono::milliseconds timeout) {
   for (const auto& [endpoint, client] : clients) {
     const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
         deadline - EventLoop::Clock::now());
-    const absl::Status status = client->AwaitLoop(left);
+    const absl::Status status =
+        client ? client->AwaitLoop(left) : absl::UnavailableError("it keeps dying");
     if (status.ok()) continue;
     return absl::Status(status.code(), absl::StrCat(service::EndpointName(endpoint),
                                                     " did not start: ", status.message()));
