@@ -167,6 +167,13 @@ bool FakePart::alive() const {
 }
 
 void FakePart::Run() {
+  Live();
+  // As with a process: what was sent and not received goes with it.
+  std::lock_guard lock(state_->mutex);
+  state_->socket.Reset();
+}
+
+void FakePart::Live() {
   if (state_->launcher.Contains(state_->launcher.die_at_once, name_)) return Die(kExit1);
   auto attached = service::Attachment::Receive(state_->socket.get());
   if (!attached.ok()) return Die(kExit1);

@@ -42,6 +42,7 @@ class FakePart {
  private:
   struct State;
   void Run();
+  void Live();
   std::string name_;
   int pid_;
   std::unique_ptr<State> state_;
