@@ -1,0 +1,131 @@
+#include "cli/command_line.h"
+
+#include "hvd/version.h"
+
+namespace hv::cli {
+namespace {
+
+constexpr char kFooter[] =
+    "Exit status: 0 done, or the guest switched itself off; 2 the command line makes no sense; 4 hvd "
+    "refused the request; 6 no hvd could be reached; 8 the guest crashed; 10 a part of hv failed; 12 "
+    "the machine was ended before its guest switched itself off. A guest that writes v to the "
+    "debug-exit port makes run and wait exit with (v << 1) | 1, which is odd.";
+
+void AddMachine(CLI::App* command, Options& options) {
+  command->add_option("machine", options.name, "Name of the machine")->required();
+}
+
+void AddRun(CLI::App& app, Options& options) {
+  CLI::App* run = app.add_subcommand(
+      "run",
+      "Create a machine, start it, and show its console. Ctrl-] leaves the console and the machine "
+      "running; when the guest switches itself off the machine is deleted. Starts a private hvd when "
+      "none listens");
+  hv::v1::MachineConfig* config = &options.config;
+  const auto text = [run](const char* flag, const char* help, auto set) {
+    return run->add_option_function<std::string>(flag, set, help);
+  };
+  text("--kernel", "Kernel: bzImage, ELF with PVH note or 64-bit entry, or Multiboot",
+       [config](const std::string& path) { config->set_kernel(path); })
+      ->required()
+      ->type_name("FILE");
+  text("--initrd", "Initial RAM disk",
+       [config](const std::string& path) { config->set_initrd(path); })
+      ->type_name("FILE");
+  text("--append", "Command line of the kernel",
+       [config](const std::string& line) { config->set_command_line(line); })
+      ->type_name("TEXT");
+  run->add_option("--module", options.modules,
+                  "Multiboot module: a file, and after the first blank its command line; repeat for "
+                  "more")
+      ->type_name("FILE[ TEXT]")
+      ->allow_extra_args(false);
+  run->add_option_function<uint32_t>(
+         "--cpus", [config](const uint32_t& cpus) { config->set_cpus(cpus); },
+         "Virtual CPUs, 1 to 64 (default 1)")
+      ->type_name("N");
+  run->add_option("--memory", options.memory,
+                  "Guest memory: MiB, or with suffix K, M, G or T (default 512M)")
+      ->type_name("SIZE");
+  text("--engine", "What executes the guest: auto or soft (default auto)",
+       [config](const std::string& engine) { config->set_engine(engine); })
+      ->type_name("ENGINE");
+  text("--name", "Name of the machine (default: vm-PID)",
+       [config](const std::string& name) { config->set_name(name); })
+      ->type_name("NAME");
+  run->add_flag("--detach,-d", options.detach, "Print the machine's name and leave it running");
+  run->add_flag_callback(
+      "--debug-exit", [config] { config->set_debug_exit(true); },
+      "Writing v to port 0xf4 ends the machine with exit status (v << 1) | 1");
+  run->add_flag("--no-reboot", options.no_reboot, "A guest that resets itself is stopped");
+}
+
+void AddOthers(CLI::App& app, Options& options) {
+  app.add_subcommand("ps", "List machines")
+      ->add_flag("--quiet,-q", options.quiet, "Names only");
+  CLI::App* inspect = app.add_subcommand("inspect", "Show one machine: configuration, state, exit");
+  AddMachine(inspect, options);
+  inspect->add_flag("--registers,-r", options.registers,
+                    "Also the registers of its vCPUs; a running guest is paused for that moment");
+  AddMachine(app.add_subcommand("services",
+                                "Show a machine's processes: what each maps, its progress, its "
+                                "messages per second, what holds it in"),
+             options);
+  CLI::App* console = app.add_subcommand(
+      "console", "Attach this terminal to a machine's console; Ctrl-] leaves");
+  AddMachine(console, options);
+  console->add_flag("--all,-a", options.all_output,
+                    "Begin with all output that is kept, not with the last lines");
+  AddMachine(app.add_subcommand("pause", "Make a guest stand still"), options);
+  AddMachine(app.add_subcommand("resume", "Let a paused guest go on"), options);
+  CLI::App* stop = app.add_subcommand(
+      "stop", "Press the power button, give the guest time, then end the machine");
+  AddMachine(stop, options);
+  stop->add_option("--grace", options.grace_seconds,
+                   "Seconds the guest has to switch itself off (default 30)")
+      ->type_name("SECONDS");
+  stop->add_flag("--force,-f", options.force, "End it at once");
+  CLI::App* remove = app.add_subcommand("rm", "Delete a stopped machine");
+  AddMachine(remove, options);
+  remove->add_flag("--force,-f", options.force, "Also a running one");
+  AddMachine(app.add_subcommand("wait", "Wait until a machine has stopped; exits as run does"),
+             options);
+  CLI::App* stats =
+      app.add_subcommand("stats", "Show a guest's exits by reason and by service");
+  AddMachine(stats, options);
+  stats->add_option("--interval,-i", options.interval_seconds,
+                    "Count for so many seconds and show rates too")
+      ->type_name("SECONDS")
+      ->check(CLI::Range(0.0, 3600.0));
+  app.add_subcommand("doctor", "Say what this host offers to hv, what is missing, and what to do");
+  app.add_subcommand("version", "Show versions");
+  app.add_subcommand("completion", "Print a completion script: eval \"$(hvctl completion bash)\"")
+      ->add_option("shell", options.shell, "bash")
+      ->required()
+      ->check(CLI::IsMember({"bash"}));
+  app.add_subcommand("man-page", "Print the manual page in troff")->group("");
+}
+
+}  // namespace
+
+std::unique_ptr<CLI::App> MakeApp(Options& options) {
+  auto app = std::make_unique<CLI::App>(
+      "hvctl runs and controls virtual machines by talking to hvd.", "hvctl");
+  app->set_version_flag("--version", std::string("hvctl ") + hvd::kVersion);
+  app->require_subcommand(1);
+  app->fallthrough();
+  app->footer(kFooter);
+  app->add_option("--socket", options.socket,
+                  "hvd's socket (default: $HV_SOCKET, else hvd.sock in the runtime folder, which is "
+                  "$XDG_RUNTIME_DIR/hv, /run/hv for root, or /tmp/hv-UID)")
+      ->type_name("PATH");
+  app->add_option("--libexec", options.libexec,
+                  "Folder of hvd and the parts it starts (default: beside hvctl)")
+      ->type_name("FOLDER");
+  app->add_flag("--json", options.json, "Print JSON, fields named as in hv/v1/machine.proto");
+  AddRun(*app, options);
+  AddOthers(*app, options);
+  return app;
+}
+
+}  // namespace hv::cli

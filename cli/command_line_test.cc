@@ -1,0 +1,50 @@
+#include "cli/command_line.h"
+
+#include <gtest/gtest.h>
+
+namespace hv::cli {
+namespace {
+
+Options Parse(const std::string& line) {
+  Options options;
+  MakeApp(options)->parse(line, false);
+  return options;
+}
+
+TEST(CommandLineTest, RunTakesWhatAMachineIsMadeOf) {
+  const Options options = Parse(
+      "run --kernel k --initrd i --append 'console=ttyS0 quiet' --cpus 2 --memory 1G --engine soft "
+      "--name vm --debug-exit --no-reboot --detach");
+  EXPECT_EQ(options.config.kernel(), "k");
+  EXPECT_EQ(options.config.initrd(), "i");
+  EXPECT_EQ(options.config.command_line(), "console=ttyS0 quiet");
+  EXPECT_EQ(options.config.cpus(), 2u);
+  EXPECT_EQ(options.memory, "1G");
+  EXPECT_EQ(options.config.engine(), "soft");
+  EXPECT_EQ(options.config.name(), "vm");
+  EXPECT_TRUE(options.config.debug_exit());
+  EXPECT_TRUE(options.no_reboot);
+  EXPECT_TRUE(options.detach);
+}
+
+TEST(CommandLineTest, ModulesRepeatWithTheirCommandLines) {
+  const Options options = Parse("run --kernel k --module 'a one two' --module b");
+  EXPECT_EQ(options.modules, (std::vector<std::string>{"a one two", "b"}));
+}
+
+TEST(CommandLineTest, OptionsForAllCommandsMayFollowTheCommand) {
+  const Options options = Parse("inspect vm --json --socket /s");
+  EXPECT_EQ(options.name, "vm");
+  EXPECT_TRUE(options.json);
+  EXPECT_EQ(options.socket, "/s");
+}
+
+TEST(CommandLineTest, WhatMakesNoSenseIsRefused) {
+  for (const char* line : {"", "fly", "run", "run --kernel", "run --kernel k --cpus many", "inspect",
+                           "stats vm --interval -1", "completion tcsh", "ps extra"}) {
+    EXPECT_THROW(Parse(line), CLI::ParseError) << line;
+  }
+}
+
+}  // namespace
+}  // namespace hv::cli

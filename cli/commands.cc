@@ -1,0 +1,205 @@
+#include "cli/commands.h"
+
+#include <chrono>
+#include <cstdio>
+#include <thread>
+
+#include "absl/strings/str_cat.h"
+#include "abi/version.h"
+#include "cli/completion.h"
+#include "cli/console_command.h"
+#include "cli/exit_status.h"
+#include "cli/hvd_client.h"
+#include "cli/machine_exit.h"
+#include "cli/machine_watch.h"
+#include "cli/man_page.h"
+#include "cli/private_hvd.h"
+#include "cli/show.h"
+#include "hvd/locations.h"
+#include "hvd/version.h"
+
+namespace hv::cli {
+namespace {
+
+using StatusOrExit = absl::StatusOr<int>;
+
+int64_t NowUnixNs() {
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(
+             std::chrono::system_clock::now().time_since_epoch())
+      .count();
+}
+
+void Print(const std::string& text) { std::fputs(text.c_str(), stdout); }
+
+// An answer as JSON or as `show` makes it readable.
+template <typename Response, typename Show>
+StatusOrExit Answer(const absl::StatusOr<Response>& response, const Options& options, Show show) {
+  if (!response.ok()) return response.status();
+  Print(options.json ? ShowJson(*response) : show(*response));
+  return kOk;
+}
+
+// A call about one machine whose answer, the machine, is of interest as JSON alone.
+template <typename Request>
+StatusOrExit Change(HvdClient& client, const Options& options, const Request& request,
+                    grpc::Status (Stub::*method)(grpc::ClientContext*, const Request&,
+                                                 hv::v1::Machine*)) {
+  return Answer(client.Call(method, request), options,
+                [](const hv::v1::Machine&) { return std::string(); });
+}
+
+template <typename Request>
+Request About(const Options& options) {
+  Request request;
+  request.set_name(options.name);
+  return request;
+}
+
+StatusOrExit ListMachines(HvdClient& client, const Options& options) {
+  const auto show = [&](const hv::v1::ListMachinesResponse& response) {
+    if (!options.quiet) {
+      return ShowMachines({response.machines().begin(), response.machines().end()}, NowUnixNs());
+    }
+    std::string names;
+    for (const auto& machine : response.machines()) {
+      absl::StrAppend(&names, machine.config().name(), "\n");
+    }
+    return names;
+  };
+  return Answer(client.Call(&Stub::List, hv::v1::ListMachinesRequest()), options, show);
+}
+
+StatusOrExit Inspect(HvdClient& client, const Options& options) {
+  auto request = About<hv::v1::GetMachineRequest>(options);
+  request.set_registers(options.registers);
+  return Answer(client.Call(&Stub::Get, request), options,
+                [](const hv::v1::GetMachineResponse& response) {
+                  return ShowMachine(response, NowUnixNs());
+                });
+}
+
+StatusOrExit Stop(HvdClient& client, const Options& options) {
+  auto request = About<hv::v1::StopMachineRequest>(options);
+  request.set_grace_seconds(options.force ? 0 : options.grace_seconds);
+  return Change(client, options, request, &Stub::Stop);
+}
+
+StatusOrExit Remove(HvdClient& client, const Options& options) {
+  auto request = About<hv::v1::DeleteMachineRequest>(options);
+  request.set_force(options.force);
+  return Answer(client.Call(&Stub::Delete, request), options,
+                [](const hv::v1::DeleteMachineResponse&) { return std::string(); });
+}
+
+StatusOrExit Wait(HvdClient& client, const Options& options) {
+  MachineWatch watch(client, options.name, [] {});
+  const auto exit = watch.Wait();
+  if (!exit.ok()) return exit.status();
+  if (options.json) {
+    Print(ShowJson(*exit));
+  } else {
+    std::fputs(ExplainExit(*exit).c_str(), stderr);
+  }
+  return ExitStatusOf(*exit);
+}
+
+StatusOrExit Stats(HvdClient& client, const Options& options) {
+  const auto request = About<hv::v1::GetMachineStatsRequest>(options);
+  const auto first = client.Call(&Stub::GetStats, request);
+  if (options.interval_seconds <= 0 || !first.ok()) {
+    return Answer(first, options, [](const hv::v1::GetMachineStatsResponse& stats) {
+      return ShowStats(stats, nullptr, 0);
+    });
+  }
+  const auto begin = std::chrono::steady_clock::now();
+  std::this_thread::sleep_for(std::chrono::duration<double>(options.interval_seconds));
+  const auto second = client.Call(&Stub::GetStats, request);
+  const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - begin;
+  return Answer(second, options, [&](const hv::v1::GetMachineStatsResponse& stats) {
+    return ShowStats(stats, &*first, elapsed.count());
+  });
+}
+
+// Needs no hvd; says what is there of it.
+int Version(const Options& options) {
+  hv::v1::GetVersionResponse hvd;
+  bool reached = false;
+  if (auto client = HvdClient::Connect(options.socket); client.ok()) {
+    auto response = client->Call(&Stub::GetVersion, hv::v1::GetVersionRequest());
+    reached = response.ok();
+    if (reached) hvd = *std::move(response);
+  }
+  if (options.json) {
+    Print(absl::StrCat("{\n \"hvctl\": \"", hvd::kVersion, "\",\n \"hvd\": ",
+                       reached ? ShowJson(hvd) : "null\n", "}\n"));
+    return kOk;
+  }
+  Print(absl::StrCat("hvctl ", hvd::kVersion, ", ABI ", HV_ABI_MAJOR, ".", HV_ABI_MINOR, "\n"));
+  Print(reached ? absl::StrCat("hvd   ", hvd.version(), ", ABI ", hvd.abi_major(), ".",
+                               hvd.abi_minor(), ", at ", options.socket, "\n")
+                : absl::StrCat("hvd   not running at ", options.socket, "\n"));
+  return kOk;
+}
+
+absl::StatusOr<HvdClient> ConnectOrStart(const Options& options) {
+  auto client = HvdClient::Connect(options.socket);
+  if (!absl::IsNotFound(client.status())) return client;
+  const auto program = hvd::Executables(options.libexec).Find("hvd");
+  if (!program.ok()) return program.status();
+  const auto started = StartPrivateHvd(*program, options.socket, options.libexec);
+  client = HvdClient::Connect(options.socket);
+  // Another hvctl may have been faster.
+  if (!client.ok() && !started.ok()) return started;
+  return client;
+}
+
+StatusOrExit Converse(const std::string& command, HvdClient& client, Options& options) {
+  if (command == "run") return RunMachine(client, options);
+  if (command == "ps") return ListMachines(client, options);
+  if (command == "inspect") return Inspect(client, options);
+  if (command == "services") {
+    return Answer(client.Call(&Stub::ListServices, About<hv::v1::ListServicesRequest>(options)),
+                  options, ShowServices);
+  }
+  if (command == "console") return AttachConsole(client, options);
+  if (command == "pause") {
+    return Change(client, options, About<hv::v1::PauseMachineRequest>(options), &Stub::Pause);
+  }
+  if (command == "resume") {
+    return Change(client, options, About<hv::v1::ResumeMachineRequest>(options), &Stub::Resume);
+  }
+  if (command == "stop") return Stop(client, options);
+  if (command == "rm") return Remove(client, options);
+  if (command == "wait") return Wait(client, options);
+  if (command == "stats") return Stats(client, options);
+  return Answer(client.Call(&Stub::Doctor, hv::v1::DoctorRequest()), options, ShowDoctor);
+}
+
+int Complain(const absl::Status& status, int exit_status) {
+  std::fprintf(stderr, "hvctl: %s\n", std::string(status.message()).c_str());
+  return exit_status;
+}
+
+}  // namespace
+
+int Execute(const CLI::App& app, Options& options) {
+  const std::string command = app.get_subcommands().front()->get_name();
+  if (options.socket.empty()) options.socket = hvd::DefaultSocketPath();
+  if (command == "version") return Version(options);
+  if (command == "completion") {
+    Print(BashCompletion(app));
+    return kOk;
+  }
+  if (command == "man-page") {
+    Print(ManPage(app));
+    return kOk;
+  }
+  const bool may_start = command == "run" || command == "doctor";
+  auto client = may_start ? ConnectOrStart(options) : HvdClient::Connect(options.socket);
+  if (!client.ok()) return Complain(client.status(), kUnreachable);
+  const auto exit = Converse(command, *client, options);
+  if (exit.ok()) return *exit;
+  return Complain(exit.status(), absl::IsUnavailable(exit.status()) ? kUnreachable : kRefused);
+}
+
+}  // namespace hv::cli

@@ -1,0 +1,36 @@
+// Everything hvctl's command line can say, as plain data.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "proto/hv/v1/machine.pb.h"
+
+namespace hv::cli {
+
+struct Options {
+  // For every command.
+  std::string socket;
+  std::string libexec;
+  bool json = false;
+
+  std::string name;  // of the machine the command is about
+
+  // run
+  hv::v1::MachineConfig config;  // paths as given
+  std::vector<std::string> modules;
+  std::string memory;
+  bool detach = false;
+  bool no_reboot = false;
+
+  bool quiet = false;           // ps
+  bool registers = false;       // inspect
+  bool all_output = false;      // console
+  uint32_t grace_seconds = 30;  // stop
+  bool force = false;           // stop, rm
+  double interval_seconds = 0;  // stats
+  std::string shell;            // completion
+};
+
+}  // namespace hv::cli

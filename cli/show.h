@@ -1,0 +1,28 @@
+// Machines, services and counters as text for people.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "proto/hv/v1/machine.pb.h"
+
+namespace hv::cli {
+
+std::string StateName(hv::v1::MachineState state);  // "running"
+std::string ShowDuration(int64_t nanoseconds);      // "3 s", "5 min", "2 h", "4 d"
+
+std::string ShowMachines(const std::vector<hv::v1::Machine>& machines, int64_t now_unix_ns);
+std::string ShowMachine(const hv::v1::GetMachineResponse& machine, int64_t now_unix_ns);
+std::string ShowServices(const hv::v1::ListServicesResponse& services);
+// `before`: an earlier answer, `seconds` ago, for rates; null: none are shown.
+std::string ShowStats(const hv::v1::GetMachineStatsResponse& stats,
+                      const hv::v1::GetMachineStatsResponse* before, double seconds);
+std::string ShowDoctor(const hv::v1::DoctorResponse& doctor);
+// Registers, bytes at RIP and the last exits of a guest that crashed.
+std::string ShowCrash(const hv::v1::Crash& crash);
+
+// Any answer as JSON, one line break at the end, fields named as in the .proto file.
+std::string ShowJson(const google::protobuf::Message& message);
+
+}  // namespace hv::cli
