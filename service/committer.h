@@ -2,6 +2,8 @@
 //
 //   receive      copy a cell out of its ring, check who may say this
 //   step         let the core work on the spare copy; put what it sends into the spare outbox
+//   fit          if a ring has no room for its part of the outbox, forget the step: it is made again
+//                from the same message later, and meanwhile other channels go on
 //   commit       one release store: copy, consumed positions and outbox are current at once
 //   publish      copy the outbox to its rings at the positions it names
 //   acknowledge  tell the producers what may be overwritten
@@ -31,6 +33,12 @@ struct Port {
   ring::ChannelView view;
 };
 
+enum class [[nodiscard]] StepResult : uint8_t {
+  kNothing,  // no message there
+  kDone,     // taken, committed, published
+  kNoRoom,   // what the step would send does not fit yet; nothing has happened
+};
+
 // `Stores` sees every store to shared memory: ring::DirectStores, or a test's.
 template <typename Stores>
 class Committer {
@@ -47,13 +55,14 @@ class Committer {
   }
 
   // To be called once after attaching. Resets a fresh state, else finishes what a predecessor had
-  // committed but perhaps not published.
+  // committed but perhaps not published. REQUIRES: state.CheckCurrent(ports.size()) is OK, and each
+  // ring holds at least HV_OUTBOX_CELLS if the core's Reset may send as many.
   void Recover(uint64_t now_ns) {
     if (state_.fresh()) {
       Actions actions;
       Begin(now_ns);
       core_.Reset(state_.spare_state(), Now(), actions);
-      Finish(actions);
+      CHECK(Finish(actions));  // into empty rings
     } else {
       Publish();
     }
@@ -61,29 +70,19 @@ class Committer {
     for (End& end : ends_) end.consumer.Acknowledge(stores_);
   }
 
-  // Whether every ring has room for what any step may send: without it nothing is received, so a
-  // commit never waits for its publication.
-  bool HasRoom() {
-    for (End& end : ends_) {
-      if (!end.producer.HasRoom(HV_OUTBOX_CELLS)) return false;
-    }
-    return true;
-  }
-
   bool Ready(size_t channel) const { return ends_[channel].consumer.Ready(); }
   size_t channels() const { return ends_.size(); }
   uint32_t peer(size_t channel) const { return ends_[channel].peer; }
 
-  // Takes one message of `channel` through a whole step. False: there was none.
-  // REQUIRES: HasRoom().
-  bool StepMessage(size_t channel, uint64_t now_ns) {
+  // Takes one message of `channel` through a whole step.
+  StepResult StepMessage(size_t channel, uint64_t now_ns) {
     End& end = ends_[channel];
     hv_cell cell;
     const ring::PeekResult result = end.consumer.Peek(cell);
-    if (result == ring::PeekResult::kEmpty) return false;
+    if (result == ring::PeekResult::kEmpty) return StepResult::kNothing;
     if (result == ring::PeekResult::kBadStamp) {
       CountBadStamp(channel);
-      return false;
+      return StepResult::kNothing;
     }
     Actions actions;
     Begin(now_ns);
@@ -97,25 +96,25 @@ class Committer {
       message.tag = cell.tag;
       std::memcpy(message.payload.data(), cell.payload, sizeof(cell.payload));
     }
-    if (!admitted || !core_.Handle(state_.spare_state(), message, Now(), actions)) {
-      Count(state_.header().refused);
-    }
+    const bool handled = admitted && core_.Handle(state_.spare_state(), message, Now(), actions);
+    state_.spare().consumed[channel] = end.consumer.position() + 1;
+    if (!Finish(actions)) return StepResult::kNoRoom;
     end.consumer.Advance();
-    state_.spare().consumed[channel] = end.consumer.position();
-    Finish(actions);
+    if (!handled) Count(state_.header().refused);
     Count(state_.header().received);
     core_.Project(state_.current_state());
     if (end.consumer.AcknowledgeDue()) end.consumer.Acknowledge(stores_);
-    return true;
+    return StepResult::kDone;
   }
 
-  // The tick the core asked for. REQUIRES: HasRoom(), now_ns >= wake_at_ns().
-  void StepTick(uint64_t now_ns) {
+  // The tick the core asked for: kDone or kNoRoom. REQUIRES: now_ns >= wake_at_ns().
+  StepResult StepTick(uint64_t now_ns) {
     Actions actions;
     Begin(now_ns);
     core_.Tick(state_.spare_state(), Now(), actions);
-    Finish(actions);
+    if (!Finish(actions)) return StepResult::kNoRoom;
     core_.Project(state_.current_state());
+    return StepResult::kDone;
   }
 
   uint64_t wake_at_ns() const { return state_.current().wake_at_ns; }
@@ -134,7 +133,7 @@ class Committer {
     Actions actions;
     if (auto status = core_.Import(state_.spare_state(), bytes); !status.ok()) return status;
     actions.WakeAt(Now());  // whatever deadlines the imported state has, look at once
-    Finish(actions);
+    CHECK(Finish(actions));  // it sends nothing
     core_.Project(state_.current_state());
     return absl::OkStatus();
   }
@@ -156,20 +155,25 @@ class Committer {
   }
   uint64_t Now() { return state_.spare().now_ns; }
 
-  void Finish(const Actions& actions) {
+  // Commits and publishes the spare copy with `actions`. False, and nothing has changed: a ring has
+  // no room. So a commit never waits for its publication.
+  bool Finish(const Actions& actions) {
     hv_state_copy& spare = state_.spare();
     spare.wake_at_ns = actions.wake_at_ns();
-    for (const Outgoing& message : actions.messages()) Enqueue(spare, message);
+    uint64_t unheard = 0;  // for no peer of this machine
+    for (const Outgoing& message : actions.messages()) {
+      if (!Enqueue(spare, message)) ++unheard;
+    }
+    if (!Fits(spare)) return false;
     state_.Commit(stores_);
     Publish();
+    if (unheard != 0) Count(state_.header().refused, unheard);
+    return true;
   }
 
-  void Enqueue(hv_state_copy& spare, const Outgoing& message) {
+  bool Enqueue(hv_state_copy& spare, const Outgoing& message) {
     const size_t channel = ChannelTo(message.to);
-    if (channel == ends_.size()) {  // no such peer in this machine: nobody hears it
-      Count(state_.header().refused);
-      return;
-    }
+    if (channel == ends_.size()) return false;
     hv_cell cell{};
     cell.kind = message.kind;
     cell.tag = message.tag;
@@ -178,6 +182,17 @@ class Committer {
     entry.channel = static_cast<uint32_t>(channel);
     entry.position = spare.produced[channel]++;
     entry.cell = ends_[channel].producer.Stamp(entry.position, cell);
+    return true;
+  }
+
+  bool Fits(const hv_state_copy& spare) {
+    for (uint32_t i = 0; i < spare.outbox_count; ++i) {
+      const uint32_t channel = spare.outbox[i].channel;
+      ring::Producer& producer = ends_[channel].producer;
+      const auto cells = static_cast<uint32_t>(spare.produced[channel] - producer.position());
+      if (!producer.HasRoom(cells)) return false;
+    }
+    return true;
   }
 
   void Publish() {

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <functional>
 #include <future>
+#include <memory>
 #include <mutex>
 #include <utility>
 #include <vector>
@@ -17,15 +18,17 @@ class Mailbox {
   // `wake` wakes the poll loop.
   explicit Mailbox(ring::Waker wake) : wake_(wake) {}
 
-  // Any thread but the loop's: runs `job` on the loop's thread and waits for it.
-  void Run(std::function<void()> job) {
-    std::promise<void> done;
-    auto finished = done.get_future();
+  // Any thread but the loop's: runs `job` on the loop's thread and waits for it. REQUIRES: the loop
+  // runs until `job` is done.
+  void Run(const std::function<void()>& job) {
+    // Shared: the waiter may be gone before set_value() has returned.
+    auto done = std::make_shared<std::promise<void>>();
+    auto finished = done->get_future();
     {
       std::lock_guard lock(mutex_);
-      jobs_.push_back([&] {
+      jobs_.push_back([&job, done] {
         job();
-        done.set_value();
+        done->set_value();
       });
       waiting_.store(true, std::memory_order_release);
     }

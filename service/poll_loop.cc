@@ -48,7 +48,8 @@ bool PollLoop::Turn() {
     mailbox_.Serve();
     return true;
   }
-  if (quiesced_ || !committer_.HasRoom()) return false;
+  blocked_ = false;
+  if (quiesced_) return false;
   const uint64_t now_ns = clock_.NowNs();
   const bool worked = StepAll(now_ns);
   if (worked) last_work_ns_ = now_ns;
@@ -58,14 +59,10 @@ bool PollLoop::Turn() {
 bool PollLoop::StepAll(uint64_t now_ns) {
   bool worked = false;
   if (committer_.wake_at_ns() <= now_ns) {
-    committer_.StepTick(now_ns);
-    WakeReceivers();
-    worked = true;
+    worked = Done(committer_.StepTick(now_ns));
   }
   for (size_t channel = 0; channel < committer_.channels(); ++channel) {
-    for (int i = 0; i < kBurst && committer_.HasRoom(); ++i) {
-      if (!committer_.Ready(channel) || !committer_.StepMessage(channel, now_ns)) break;
-      WakeReceivers();
+    for (int i = 0; i < kBurst && Done(committer_.StepMessage(channel, now_ns)); ++i) {
       // Only guests in a hurry make a service hot; what services tell each other can wait.
       if (HV_ENDPOINT_ROLE(committer_.peer(channel)) == HV_ROLE_KERNEL) budget_.BecomeHot();
       worked = true;
@@ -74,12 +71,15 @@ bool PollLoop::StepAll(uint64_t now_ns) {
   return worked;
 }
 
-void PollLoop::WakeReceivers() {
+// Whether a step was made; wakes whoever it sent to.
+bool PollLoop::Done(StepResult result) {
+  if (result == StepResult::kNoRoom) blocked_ = true;
+  if (result != StepResult::kDone) return false;
   for (uint32_t channel : committer_.sent_to()) peers_[channel].Wake();
+  return true;
 }
 
 bool PollLoop::SomethingToDo(uint64_t now_ns) const {
-  if (mailbox_.waiting()) return true;
   if (quiesced_) return false;
   if (committer_.wake_at_ns() <= now_ns) return true;
   for (size_t channel = 0; channel < committer_.channels(); ++channel) {
@@ -96,12 +96,11 @@ void PollLoop::Rest(uint64_t now_ns) {
   committer_.AcknowledgeAll();
   const uint32_t word = sleeper_.Declare();
   const uint64_t later_ns = clock_.NowNs();
-  const bool room = committer_.HasRoom();
-  if (room && SomethingToDo(later_ns)) {
+  if (mailbox_.waiting() || (!blocked_ && SomethingToDo(later_ns))) {
     sleeper_.Cancel();
     return;
   }
-  uint64_t timeout_ns = room ? kLongestSleepNs : kRoomPollNs;
+  uint64_t timeout_ns = blocked_ ? kRoomPollNs : kLongestSleepNs;
   if (!quiesced_ && committer_.wake_at_ns() > later_ns) {
     timeout_ns = std::min(timeout_ns, committer_.wake_at_ns() - later_ns);
   }

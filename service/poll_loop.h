@@ -33,7 +33,7 @@ class PollLoop {
 
  private:
   bool StepAll(uint64_t now_ns);
-  void WakeReceivers();
+  bool Done(StepResult result);
   void Rest(uint64_t now_ns);
   bool SomethingToDo(uint64_t now_ns) const;
 
@@ -46,6 +46,7 @@ class PollLoop {
   uint64_t last_work_ns_ = 0;
   bool stopping_ = false;
   bool quiesced_ = false;
+  bool blocked_ = false;  // in the last turn a ring had no room for what a step would have sent
 };
 
 }  // namespace hv::service

@@ -85,19 +85,38 @@ TEST_F(PollLoopTest, AKindThatThePeerMayNotSendIsRefusedAndCounted) {
 }
 
 TEST_F(PollLoopTest, AFullRingHoldsBackReceiving) {
-  for (int i = 0; i < 100; ++i) {
+  for (uint32_t i = 0; i < kCapacity + 40; ++i) {
     Send(HV_KIND_DEADLINE_SET, 1);
     loop_->Turn();
   }
-  EXPECT_EQ(state().messages, kCapacity - HV_OUTBOX_CELLS + 1)
-      << "until what a step may send no longer fits";
+  EXPECT_EQ(state().messages, kCapacity) << "until the answer no longer fits";
   ring::Consumer peer(channel_.b.inbound);
   for (int i = 0; i < 50; ++i) peer.Advance();
   ring::DirectStores stores;
   peer.Acknowledge(stores);
   while (loop_->Turn()) {
   }
-  EXPECT_EQ(state().messages, 100u);
+  EXPECT_EQ(state().messages, kCapacity + 40);
+}
+
+TEST_F(PollLoopTest, AMessageWithoutAnAnswerIsTakenThoughTheRingIsFull) {
+  for (uint32_t i = 0; i < kCapacity; ++i) {
+    Send(HV_KIND_DEADLINE_SET, 1);
+    loop_->Turn();
+  }
+  const uint64_t received = committer_->state().header().received;
+  Send(HV_KIND_INJECTED, 1);  // refused, so nothing is sent
+  EXPECT_TRUE(loop_->Turn());
+  EXPECT_EQ(committer_->state().header().received, received + 1);
+  EXPECT_EQ(state().messages, kCapacity);
+}
+
+TEST_F(PollLoopTest, AStampFromNowhereIsCountedOnce) {
+  const uint64_t refused = committer_->state().header().refused;
+  channel_.b.outbound.Slot(0).stamp = 77;
+  EXPECT_FALSE(loop_->Turn());
+  EXPECT_FALSE(loop_->Turn());
+  EXPECT_EQ(committer_->state().header().refused, refused + 1);
 }
 
 TEST_F(PollLoopTest, WhileQuiescedNothingIsTaken) {

@@ -25,7 +25,7 @@ absl::Status Serve(const ServiceSpec& spec) {
   const hv::v1::Manifest& manifest = attachment.manifest();
   UniqueFd control = attachment.TakeControl();
   SandboxReport sandbox;
-  EnterNamespaces(std::array{kManifestSocket, control.get()}, sandbox);
+  EnterNamespaces(std::array{control.get()}, sandbox);
 
   auto core = spec.make_core(attachment);
   if (!core.ok()) return core.status();
@@ -34,6 +34,7 @@ absl::Status Serve(const ServiceSpec& spec) {
   auto state = StateSegment::Open(attachment.Find(HV_SEGMENT_STATE), spec.role, manifest.epoch(),
                                   (*core)->state_bytes(), (*core)->state_layout());
   if (!state.ok()) return state.status();
+  if (auto status = state->CheckCurrent(wiring->ports().size()); !status.ok()) return status;
 
   MachineClock clock(manifest.tsc_base(), manifest.tsc_hz());
   Mailbox mailbox(wiring->self_waker());

@@ -26,8 +26,9 @@ struct ServiceSpec {
       nullptr;
 };
 
-// Receives the manifest on descriptor 3, attaches, shuts the sandbox and runs until the supervisor
-// goes away. Returns main's exit status; errors go to standard error in one line.
+// Receives the manifest on descriptor 3, attaches, shuts the sandbox and runs until it is killed: a
+// service outlives its supervisor. Returns main's exit status when it could not attach, with one line
+// on standard error.
 int RunService(const ServiceSpec& spec);
 
 }  // namespace hv::service

@@ -87,6 +87,12 @@ grpc::Status ServiceControl::ImportState(grpc::ServerContext*,
     return ToGrpc(absl::InvalidArgumentError(
         absl::StrCat("role: the state is of role ", request->role(), ", this is role ", role)));
   }
+  const uint32_t layout = committer_.core().state_layout();
+  if (request->version() == 0 || request->version() > layout) {
+    return ToGrpc(absl::InvalidArgumentError(
+        absl::StrCat("version: the state is of version ", request->version(),
+                     ", this process reads versions 1 to ", layout)));
+  }
   absl::Status status = absl::FailedPreconditionError(kNotQuiesced);
   mailbox_.Run([&] {
     if (loop_.quiesced()) status = committer_.Import(request->state(), clock_.NowNs());

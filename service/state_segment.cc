@@ -42,6 +42,30 @@ absl::StatusOr<StateSegment> StateSegment::Open(std::span<std::byte> segment, ui
   return StateSegment(header, state_bytes);
 }
 
+absl::Status StateSegment::CheckCurrent(size_t channels) const {
+  const hv_state_copy& copy = current();
+  if (copy.outbox_count > HV_OUTBOX_CELLS) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        "state segment: outbox of ", copy.outbox_count, " cells, at most ", HV_OUTBOX_CELLS));
+  }
+  for (uint32_t i = 0; i < copy.outbox_count; ++i) {
+    const hv_outbox_entry& entry = copy.outbox[i];
+    if (entry.channel >= channels) {
+      return absl::FailedPreconditionError(absl::StrCat("state segment: outbox cell ", i,
+                                                        " is for channel ", entry.channel, " of ",
+                                                        channels));
+    }
+    const uint64_t produced = copy.produced[entry.channel];
+    if (entry.cell.stamp != entry.position + 1 || entry.position >= produced ||
+        produced - entry.position > copy.outbox_count) {
+      return absl::FailedPreconditionError(absl::StrCat(
+          "state segment: outbox cell ", i, " with stamp ", entry.cell.stamp, " is for position ",
+          entry.position, " of a ring where ", produced, " were sent"));
+    }
+  }
+  return absl::OkStatus();
+}
+
 void StateSegment::Format(std::span<std::byte> segment, uint32_t role, uint32_t epoch) {
   CHECK(segment.size() >= HV_STATE_COPIES_OFFSET);
   auto* header = reinterpret_cast<hv_state_header*>(segment.data());

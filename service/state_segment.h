@@ -27,6 +27,10 @@ class StateSegment {
   // of a service's state, only give a segment large enough.
   static void Format(std::span<std::byte> segment, uint32_t role, uint32_t epoch);
 
+  // Whether what a predecessor left can be gone on with: its outbox must name places in rings of
+  // `channels` channels. FailedPrecondition names the entry that cannot be.
+  absl::Status CheckCurrent(size_t channels) const;
+
   bool fresh() const { return commit() == 0; }
   uint64_t commit() const { return ring::LoadAcquire(header_->commit); }
 
@@ -44,6 +48,10 @@ class StateSegment {
   void Commit(Stores& stores) {
     // Pairs with the acquire load in commit(): a successor sees the whole copy.
     ring::StoreRelease(header_->commit, header_->commit + 1, stores);
+    // The next step's stores go to the copy that was current until now. None of them may come
+    // before the commit, or a death in between would leave a torn copy in force. No instruction on
+    // x86-64, where stores become visible in order; it holds the compiler.
+    std::atomic_thread_fence(std::memory_order_release);
   }
 
   hv_state_header& header() { return *header_; }

@@ -33,7 +33,7 @@ constexpr int kAllowed[] = {
     // Its own memory and threads.
     SCMP_SYS(brk), SCMP_SYS(munmap), SCMP_SYS(mremap), SCMP_SYS(madvise), SCMP_SYS(mincore),
     SCMP_SYS(set_robust_list), SCMP_SYS(rseq), SCMP_SYS(gettid), SCMP_SYS(getpid),
-    SCMP_SYS(sched_getaffinity), SCMP_SYS(membarrier), SCMP_SYS(set_tid_address),
+    SCMP_SYS(membarrier), SCMP_SYS(set_tid_address),
     SCMP_SYS(rt_sigreturn), SCMP_SYS(rt_sigprocmask), SCMP_SYS(rt_sigaction), SCMP_SYS(sigaltstack),
     SCMP_SYS(getrandom), SCMP_SYS(sysinfo), SCMP_SYS(exit), SCMP_SYS(exit_group),
 };
@@ -68,6 +68,8 @@ void CloseSystemCalls(SandboxReport& report) {
   filter.Rule(SCMP_ACT_ALLOW, SCMP_SYS(clone),
               {SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD, CLONE_THREAD)});
   filter.Rule(SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), {});
+  // How many processors there are; of another process it would tell whether that exists.
+  filter.Rule(SCMP_ACT_ALLOW, SCMP_SYS(sched_getaffinity), {SCMP_A0(SCMP_CMP_EQ, 0)});
   // Signals to itself alone (abort).
   filter.Rule(SCMP_ACT_ALLOW, SCMP_SYS(tgkill),
               {SCMP_A0(SCMP_CMP_EQ, static_cast<scmp_datum_t>(getpid()))});

@@ -12,7 +12,8 @@ namespace hv::service {
 
 class Wiring {
  public:
-  // InvalidArgument: a segment is malformed or a peer's wake word is missing; says whose.
+  // InvalidArgument: a segment is malformed, too small or read only, or a peer's wake word is
+  // missing; says whose.
   static absl::StatusOr<Wiring> Make(const Attachment& attachment);
 
   const std::vector<Port>& ports() const { return ports_; }
