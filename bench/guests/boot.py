@@ -1,0 +1,127 @@
+"""Boots one kernel in hv and in QEMU's TCG in turn; prints times to init, their ratio, and what hv's
+processes keep resident beyond guest RAM."""
+
+import argparse
+import json
+import os
+import select
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+INIT_LINE = b"hv: init reached"
+SHELL_PROMPT = b"~ # "
+TIMEOUT_SECONDS = 300
+COMMAND_LINE = "console=ttyS0 panic=-1"
+MEMORY_MIB = 512
+
+
+class Guest:
+    """A running guest: a process with the console on its standard streams."""
+
+    def __init__(self, command):
+        self.start = time.monotonic()
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self.seen = b""
+
+    def wait_for(self, text):
+        """Seconds from the start to when `text` was seen."""
+        while text not in self.seen:
+            left = self.start + TIMEOUT_SECONDS - time.monotonic()
+            ready = left > 0 and select.select([self.process.stdout], [], [], left)[0]
+            piece = os.read(self.process.stdout.fileno(), 65536) if ready else b""
+            if not piece:
+                self.process.kill()
+                sys.exit("boot: no %r from %s; its console ends with:\n%s"
+                         % (text, self.process.args[0], self.seen[-2000:].decode(errors="replace")))
+            self.seen += piece
+        return time.monotonic() - self.start
+
+    def power_off(self):
+        self.wait_for(SHELL_PROMPT)
+        self.process.stdin.write(b"poweroff -f\n")
+        self.process.stdin.flush()
+        self.process.communicate(timeout=TIMEOUT_SECONDS)
+
+
+def qemu_command(options):
+    return ["qemu-system-x86_64", "-accel", "tcg", "-cpu", "max", "-machine", "microvm,acpi=off",
+            "-m", str(MEMORY_MIB), "-smp", str(options.cpus), "-kernel", options.kernel,
+            "-initrd", options.initrd, "-append", COMMAND_LINE + " reboot=t", "-nodefaults",
+            "-no-user-config", "-display", "none", "-serial", "stdio", "-no-reboot"]
+
+
+def hv_command(options, socket):
+    return [options.hvctl, "--socket", socket, "run", "--name", "bench", "--kernel", options.kernel,
+            "--initrd", options.initrd, "--append", COMMAND_LINE, "--memory", "%dM" % MEMORY_MIB,
+            "--cpus", str(options.cpus)]
+
+
+def resident_beyond_guest_ram(options, socket, hvd_pid):
+    """Bytes that all processes of the VM keep for themselves."""
+    services = json.loads(subprocess.check_output(
+        [options.hvctl, "--socket", socket, "services", "bench", "--json"]))["services"]
+    by_name = {one["name"]: int(one["private_bytes"]) for one in services}
+    with open("/proc/%d/smaps_rollup" % hvd_pid) as rollup:
+        by_name["hvd"] = sum(int(line.split()[1]) * 1024 for line in rollup
+                             if line.startswith(("Private_Clean:", "Private_Dirty:")))
+    return by_name
+
+
+def hvd_of(socket):
+    with open(socket + ".lock") as lock:
+        return int(lock.read())
+
+
+def boot_hv(options, folder):
+    socket = os.path.join(folder, "hvd.sock")
+    guest = Guest(hv_command(options, socket))
+    seconds = guest.wait_for(INIT_LINE)
+    guest.wait_for(SHELL_PROMPT)
+    resident = resident_beyond_guest_ram(options, socket, hvd_of(socket))
+    guest.power_off()
+    return seconds, resident
+
+
+def boot_qemu(options):
+    guest = Guest(qemu_command(options))
+    seconds = guest.wait_for(INIT_LINE)
+    guest.wait_for(SHELL_PROMPT)
+    guest.process.kill()
+    guest.process.communicate()
+    return seconds
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--hvctl", required=True)
+    parser.add_argument("--kernel", required=True)
+    parser.add_argument("--initrd", required=True)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--cpus", type=int, default=1)
+    parser.add_argument("--json", action="store_true")
+    options = parser.parse_args()
+    hv, tcg, resident = [], [], {}
+    with tempfile.TemporaryDirectory() as folder:
+        for number in range(options.rounds):
+            seconds, resident = boot_hv(options, folder)
+            hv.append(seconds)
+            tcg.append(boot_qemu(options))
+            print("round %d: hv %.2f s, TCG %.2f s" % (number + 1, hv[-1], tcg[-1]),
+                  file=sys.stderr)
+    result = {"hv_seconds": statistics.median(hv), "tcg_seconds": statistics.median(tcg),
+              "ratio": statistics.median(hv) / statistics.median(tcg),
+              "resident_bytes": resident, "resident_total_bytes": sum(resident.values())}
+    if options.json:
+        print(json.dumps(result))
+        return
+    print("to the first line of init, median of %d: hv %.2f s, TCG %.2f s, ratio %.2f"
+          % (options.rounds, result["hv_seconds"], result["tcg_seconds"], result["ratio"]))
+    print("resident beyond guest RAM: %.1f MiB (%s)"
+          % (result["resident_total_bytes"] / 2**20,
+             ", ".join("%s %.1f" % (name, size / 2**20) for name, size in resident.items())))
+
+
+main()
