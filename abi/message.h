@@ -21,7 +21,7 @@ enum hv_kind {
   HV_KIND_MSR_READ = 16,  /* hv_msr; answered by MSR_DONE */
   HV_KIND_MSR_WRITE = 17, /* hv_msr; answered by MSR_DONE */
   HV_KIND_MSR_DONE = 18,  /* hv_msr_done */
-  HV_KIND_INJECTED = 19,  /* hv_injected; posted */
+  HV_KIND_INJECTED = 19,  /* no payload; posted: look at vcpu_page.taken */
   HV_KIND_CR8_WRITE = 20, /* hv_msr with value = CR8, index 0; answered by MSR_DONE */
 
   /* Interrupts. */
@@ -79,14 +79,6 @@ struct hv_msr {
 struct hv_msr_done {
   uint64_t value; /* reads */
   uint32_t fault; /* 1: the access takes #GP(0) */
-  uint8_t reserved[36];
-};
-
-/* HV_KIND_INJECTED: the vCPU took what vcpu_page.pending offered. */
-struct hv_injected {
-  uint32_t generation;
-  uint32_t vector;
-  uint32_t event; /* the one HV_PENDING_* bit taken, and EXTINT; abi/vcpu_page.h */
   uint8_t reserved[36];
 };
 

@@ -14,11 +14,19 @@
  * |           generation           |   0   | EXT|SIPI|INIT| NMI| INT|  0  | vector  |
  * +--------------------------------+-------+----+----+----+----+----+-----+---------+
  *
- * One 64-bit release store publishes it. A generation is taken once: hv_kernel remembers the
- * generation it took last and takes a word only when its generation differs. What it took it
- * reports to vcpu_svc with HV_KIND_INJECTED {vector, what, generation}. vcpu_svc publishes a new
- * generation when what is to be taken next changes; the event bits zero mean nothing is pending.
- * Of several bits hv_kernel takes the most urgent: INIT, SIPI, NMI, INT, and reports which. */
+ * One 64-bit release store publishes it. vcpu_svc publishes a new generation when what is to be taken
+ * next changes; the event bits zero mean nothing is pending. A generation is taken once. Of several
+ * bits hv_kernel takes the most urgent: INIT, SIPI, NMI, INT.
+ *
+ * `taken` has the same layout: what hv_kernel took last, its generation, the one event bit and
+ * the vector. It is stored before the guest runs on, and HV_KIND_INJECTED asks vcpu_svc to look. That
+ * message may be overtaken by what the guest causes next: an edge of the very interrupt it just took
+ * must not be mistaken for one that was still pending. So vcpu_svc looks at `taken` before it delivers
+ * anything to the vCPU, and the message says nothing itself.
+ *
+ * vcpu_svc answers with `acknowledged`, the generation of the last `taken` it has seen. Until that is
+ * the one of hv_kernel's last `taken`, hv_kernel takes nothing more: what is pending was published by
+ * who did not know of it. */
 #define HV_PENDING_VECTOR_MASK 0xffull
 #define HV_PENDING_INTERRUPT (1ull << 12) /* maskable interrupt `vector` */
 #define HV_PENDING_NMI (1ull << 13)
@@ -37,10 +45,13 @@ struct hv_vcpu_page {
   uint32_t attention;
   uint32_t reserved1;
   uint64_t pending;
+  uint32_t acknowledged; /* written by vcpu_svc, before `pending` or `attention` (release) */
   /* Task priority as last set by the local APIC side (CR8 = tpr >> 4), for CR8 reads without an
    * exit. Written by vcpu_svc. */
   uint32_t tpr;
-  uint8_t reserved2[44];
+  uint8_t reserved2[40];
+  uint64_t taken; /* written by hv_kernel; in a cache line of its own */
+  uint8_t reserved3[56];
 };
 
 #endif /* HV_ABI_VCPU_PAGE_H_ */

@@ -10,10 +10,9 @@
 namespace hv {
 namespace {
 
-PendingEvent LoadPending(const hv_vcpu_page& page) {
-  auto& word = const_cast<uint64_t&>(page.pending);
+PendingEvent LoadPending(hv_vcpu_page& page) {
   // Pairs with vcpu_svc's release store when it publishes a generation.
-  return PendingEvent(std::atomic_ref<uint64_t>(word).load(std::memory_order_acquire));
+  return PendingEvent(std::atomic_ref<uint64_t>(page.pending).load(std::memory_order_acquire));
 }
 
 // Applies a change of the whole register state. The engine accepts what reset_state.h makes: it is a
@@ -28,14 +27,17 @@ void ChangeState(VcpuEngine& engine, Change change) {
 
 }  // namespace
 
-Injector::Injector(const hv_vcpu_page& page, VcpuEngine& engine, Line& reports,
+Injector::Injector(hv_vcpu_page& page, VcpuEngine& engine, Line& reports,
                    Statistics& statistics, bool boot_cpu)
     : page_(page), engine_(engine), reports_(reports), statistics_(statistics),
       boot_cpu_(boot_cpu) {}
 
 Injector::Result Injector::Offer() {
   const PendingEvent event = LoadPending(page_);
-  if (event.generation() == taken_generation_ || !event.any()) {
+  const uint32_t acknowledged =
+      std::atomic_ref<uint32_t>(page_.acknowledged).load(std::memory_order_relaxed);
+  if (event.generation() == taken_generation_ || acknowledged != taken_generation_ ||
+      !event.any()) {
     engine_.RequestInterruptWindow(false);
     engine_.RequestNmiWindow(false);
     return Result::kNothing;
@@ -86,12 +88,11 @@ Injector::Result Injector::OfferInterrupt(const PendingEvent& event) {
 
 Injector::Result Injector::Take(const PendingEvent& event, uint64_t what) {
   taken_generation_ = event.generation();
-  hv_injected injected{};
-  injected.generation = event.generation();
-  injected.vector = event.vector();
-  injected.event = static_cast<uint32_t>(what);
-  const auto payload = service::Outgoing::Of(0, 0, 0, injected).payload;
-  return reports_.Post(HV_KIND_INJECTED, payload) ? Result::kTaken : Result::kStopping;
+  const uint64_t taken = uint64_t{event.generation()} << HV_PENDING_GENERATION_SHIFT | what |
+                         event.vector();
+  // Pairs with the acquire load in vcpu_svc: what the guest does next comes after.
+  std::atomic_ref<uint64_t>(page_.taken).store(taken, std::memory_order_release);
+  return reports_.Post(HV_KIND_INJECTED, {}) ? Result::kTaken : Result::kStopping;
 }
 
 }  // namespace hv

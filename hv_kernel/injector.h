@@ -20,7 +20,7 @@ class Injector {
   };
 
   // `reports` leads to vcpu_svc. `boot_cpu` matters to INIT alone.
-  Injector(const hv_vcpu_page& page, VcpuEngine& engine, Line& reports, Statistics& statistics,
+  Injector(hv_vcpu_page& page, VcpuEngine& engine, Line& reports, Statistics& statistics,
            bool boot_cpu);
 
   // Looks at the page and acts. REQUIRES: the engine is between two instructions.
@@ -39,7 +39,7 @@ class Injector {
   Result OfferNmi(const PendingEvent& event);
   Result OfferInterrupt(const PendingEvent& event);
 
-  const hv_vcpu_page& page_;
+  hv_vcpu_page& page_;
   VcpuEngine& engine_;
   Line& reports_;
   Statistics& statistics_;

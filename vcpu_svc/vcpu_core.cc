@@ -86,9 +86,11 @@ class VcpuCore::Step {
   }
 
   // --- Accesses of a vCPU to its own APIC.
-  bool Sender(const Message& message, uint32_t& vcpu) const {
+  bool Sender(const Message& message, uint32_t& vcpu) {
     vcpu = HV_ENDPOINT_INSTANCE(message.from);
-    return vcpu < config_.cpus;
+    if (vcpu >= config_.cpus) return false;
+    SeeTaken(vcpu);
+    return true;
   }
 
   bool Read(const Message& message) {
@@ -234,28 +236,33 @@ class VcpuCore::Step {
   // --- Delivery.
   bool Injected(const Message& message) {
     uint32_t vcpu;
-    if (!Sender(message, vcpu)) return false;
+    return Sender(message, vcpu);
+  }
+
+  // Learns what the vCPU took last. Comes before anything is delivered to it; see abi/vcpu_page.h.
+  void SeeTaken(uint32_t vcpu) {
+    if (vcpu >= config_.pages.size()) return;
     VcpuState& v = m_.vcpu[vcpu];
-    const auto injected = message.As<hv_injected>();
-    // A generation older than the published one was taken before the newer one was seen. Either way
-    // the guest has it.
-    v.taken_generation = injected.generation;
-    const auto vector = static_cast<uint8_t>(injected.vector);
-    if ((injected.event & HV_PENDING_INIT) != 0) {
+    // Pairs with the release store in hv_kernel's injector.
+    const uint64_t taken =
+        std::atomic_ref<uint64_t>(config_.pages[vcpu]->taken).load(std::memory_order_acquire);
+    if (Generation(taken) == v.taken_generation) return;
+    v.taken_generation = Generation(taken);
+    const auto vector = static_cast<uint8_t>(taken & HV_PENDING_VECTOR_MASK);
+    if ((taken & HV_PENDING_INIT) != 0) {
       v.init_pending = 0;
-    } else if ((injected.event & HV_PENDING_SIPI) != 0) {
+    } else if ((taken & HV_PENDING_SIPI) != 0) {
       v.sipi_pending = 0;
       v.waits_for_sipi = 0;
-    } else if ((injected.event & HV_PENDING_NMI) != 0) {
+    } else if ((taken & HV_PENDING_NMI) != 0) {
       v.nmi_pending = 0;
-    } else if ((injected.event & HV_PENDING_EXTINT) != 0) {
+    } else if ((taken & HV_PENDING_EXTINT) != 0) {
       m_.intr_asserted = 0;  // until ioapic_svc says otherwise
       actions_.Send(kIoapic, HV_KIND_INTA, 0, hv_intr{.asserted = 0, .vector = vector});
     } else {
       Apic(vcpu).Acknowledge(vector);
     }
     Publish(vcpu);
-    return true;
   }
 
   bool Interrupt(const hv_interrupt& interrupt) {
@@ -270,6 +277,7 @@ class VcpuCore::Step {
   }
 
   bool Intr(const hv_intr& intr) {
+    for (uint32_t vcpu = 0; vcpu < config_.cpus; ++vcpu) SeeTaken(vcpu);
     m_.intr_asserted = intr.asserted != 0;
     m_.intr_vector = intr.vector & 0xff;
     for (uint32_t vcpu = 0; vcpu < config_.cpus; ++vcpu) Publish(vcpu);
@@ -278,6 +286,7 @@ class VcpuCore::Step {
 
   bool Expired(const hv_deadline& deadline) {
     if (deadline.vcpu >= config_.cpus) return false;
+    SeeTaken(deadline.vcpu);
     LocalApicState& apic = m_.vcpu[deadline.vcpu].apic;
     if (deadline.generation != apic.timer_generation) return true;  // disarmed meanwhile
     if (Apic(deadline.vcpu).TimerExpired(config_.tsc_hz, now_ns_)) SetDeadline(deadline.vcpu);
@@ -330,6 +339,7 @@ class VcpuCore::Step {
   }
 
   void Deliver(uint32_t vcpu, const Command& command) {
+    SeeTaken(vcpu);
     VcpuState& v = m_.vcpu[vcpu];
     switch (command.delivery_mode) {
       case HV_DELIVERY_FIXED:
@@ -405,7 +415,12 @@ void VcpuCore::Project(const void* state) {
     const VcpuState& v = machine.vcpu[i];
     std::atomic_ref<uint32_t>(page.tpr).store(v.apic.tpr, std::memory_order_relaxed);
     std::atomic_ref<uint64_t> pending(page.pending);
-    if (pending.load(std::memory_order_relaxed) == v.published) continue;
+    std::atomic_ref<uint32_t> acknowledged(page.acknowledged);
+    if (pending.load(std::memory_order_relaxed) == v.published &&
+        acknowledged.load(std::memory_order_relaxed) == v.taken_generation) {
+      continue;
+    }
+    acknowledged.store(v.taken_generation, std::memory_order_relaxed);  // ordered by the next store
     // Pairs with the acquire load in hv_kernel's injector.
     pending.store(v.published, std::memory_order_release);
     // Pairs with the exchange in hv_kernel's run loop.

@@ -17,7 +17,7 @@ struct VcpuState {
   LocalApicState apic;
   uint64_t msr[kStoredMsrs];
   uint64_t published;         // the word in the vCPU page
-  uint32_t taken_generation;  // of `published` or before
+  uint32_t taken_generation;  // of what the vCPU took last, as far as known here
   uint8_t nmi_pending;
   uint8_t init_pending;
   uint8_t sipi_pending;
