@@ -69,7 +69,9 @@ void CloseSystemCalls(SandboxReport& report) {
               {SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD, CLONE_THREAD)});
   filter.Rule(SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), {});
   // How many processors there are; of another process it would tell whether that exists.
+  // pthread_getattr_np asks by thread id and goes without where the call is absent.
   filter.Rule(SCMP_ACT_ALLOW, SCMP_SYS(sched_getaffinity), {SCMP_A0(SCMP_CMP_EQ, 0)});
+  filter.Rule(SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(sched_getaffinity), {SCMP_A0(SCMP_CMP_NE, 0)});
   // Signals to itself alone (abort).
   filter.Rule(SCMP_ACT_ALLOW, SCMP_SYS(tgkill),
               {SCMP_A0(SCMP_CMP_EQ, static_cast<scmp_datum_t>(getpid()))});

@@ -200,7 +200,7 @@ constexpr Attempt kAttempts[] = {
     {"pidfd_open", [](pid_t victim) { return Call(SYS_pidfd_open, victim, 0); }, true, EPERM},
     {"getpgid", [](pid_t victim) { return Call(SYS_getpgid, victim); }, true, EPERM},
     {"prlimit64", LimitsOf, true, EPERM},
-    {"sched_getaffinity", AffinityOf, true, EPERM},
+    {"sched_getaffinity", AffinityOf, true, ENOSYS},
     {"sched_getscheduler",
      [](pid_t victim) { return Call(SYS_sched_getscheduler, victim); }, true, EPERM},
     {"wait4", [](pid_t) { return Call(SYS_wait4, -1, nullptr, WNOHANG, nullptr); }, false, EPERM},
