@@ -27,7 +27,10 @@ DefinitionBlock ("", "DSDT", 2, "HV    ", "HVMACHIN", 1)
             Name (_HID, EisaId ("PNP0103"))
             Name (_UID, 0)
             Name (_CRS, ResourceTemplate () {
-                Memory32Fixed (ReadOnly, 0xfed00000, 0x400)
+                Memory32Fixed (ReadWrite, 0xfed00000, 0x400)
+                // One input a comparator: those of the 8254 and the RTC by legacy replacement, and the
+                // first that is free. Extended descriptors, as Linux's hpet driver counts no others.
+                Interrupt (ResourceConsumer, Edge, ActiveHigh, Shared) { 2, 8, 20 }
             })
         }
         Device (PIC0)
