@@ -4,12 +4,14 @@
 #include <lzma.h>
 #include <zlib.h>
 #include <zstd.h>
+#include <zstd_errors.h>
 
 #include <algorithm>
 #include <array>
 #include <cstdint>
 #include <cstring>
 #include <memory>
+#include <string>
 
 #include "absl/strings/str_cat.h"
 
@@ -21,6 +23,9 @@ using Bytes = std::vector<std::byte>;
 constexpr uint32_t kLz4LegacyMagic = 0x184c2102;
 constexpr size_t kLz4BlockBytes = 8 << 20;  // of the legacy format
 constexpr size_t kFirstGuess = 32 << 20;
+// For the decoder's window; Linux packs with at most 128 MiB of it.
+constexpr uint64_t kMostXzMemory = 256 << 20;
+constexpr uint64_t kMostZstdMemory = 128 << 20;  // the library's own default
 
 absl::Status Corrupt(const char* format) {
   return absl::InvalidArgumentError(
@@ -29,6 +34,12 @@ absl::Status Corrupt(const char* format) {
 absl::Status TooLarge(size_t limit) {
   return absl::InvalidArgumentError(absl::StrCat("kernel: unpacks to more than ", limit >> 20,
                                                  " MiB; give the machine more --memory"));
+}
+
+absl::Status WantsMemory(const char* format, uint64_t most) {
+  return absl::InvalidArgumentError(absl::StrCat(
+      "kernel: unpacking its ", format, " payload takes more than ", most >> 20,
+      " MiB; pass the unpacked vmlinux instead"));
 }
 
 uint32_t ReadU32(std::span<const std::byte> at) {
@@ -73,7 +84,7 @@ absl::StatusOr<Bytes> Gunzip(std::span<const std::byte> in, size_t limit) {
 
 absl::StatusOr<Bytes> Unxz(std::span<const std::byte> in, size_t limit) {
   lzma_stream stream = LZMA_STREAM_INIT;
-  if (lzma_stream_decoder(&stream, UINT64_MAX, 0) != LZMA_OK) return Corrupt("XZ");
+  if (lzma_stream_decoder(&stream, kMostXzMemory, 0) != LZMA_OK) return Corrupt("XZ");
   const std::unique_ptr<lzma_stream, void (*)(lzma_stream*)> guard(&stream, lzma_end);
   stream.next_in = reinterpret_cast<const uint8_t*>(in.data());
   stream.avail_in = in.size();
@@ -86,6 +97,7 @@ absl::StatusOr<Bytes> Unxz(std::span<const std::byte> in, size_t limit) {
     const lzma_ret result = lzma_code(&stream, LZMA_RUN);
     done = out.size() - stream.avail_out;
     if (result == LZMA_STREAM_END) break;
+    if (result == LZMA_MEMLIMIT_ERROR) return WantsMemory("XZ", kMostXzMemory);
     if (result != LZMA_OK || (stream.avail_in == 0 && stream.avail_out != 0)) return Corrupt("XZ");
   }
   out.resize(done);
@@ -103,6 +115,9 @@ absl::StatusOr<Bytes> Unzstd(std::span<const std::byte> in, size_t limit) {
     ZSTD_outBuffer output{out.data(), out.size(), done};
     const size_t result = ZSTD_decompressStream(stream.get(), &output, &input);
     done = output.pos;
+    if (ZSTD_getErrorCode(result) == ZSTD_error_frameParameter_windowTooLarge) {
+      return WantsMemory("zstd", kMostZstdMemory);
+    }
     if (ZSTD_isError(result)) return Corrupt("zstd");
     if (result == 0) break;
     if (input.pos == input.size && output.pos < output.size) return Corrupt("zstd");
@@ -111,29 +126,55 @@ absl::StatusOr<Bytes> Unzstd(std::span<const std::byte> in, size_t limit) {
   return out;
 }
 
-// Blocks of a length and that many bytes, each 8 MiB when unpacked but for the last.
+// Blocks of a length and that many bytes, each 8 MiB when unpacked but for the last. Kernels have the
+// unpacked size appended, which is no block.
 absl::StatusOr<Bytes> Unlz4(std::span<const std::byte> in, size_t limit) {
-  in = in.subspan(sizeof(uint32_t));
+  in = in.subspan(sizeof(kLz4LegacyMagic));
   Bytes out;
   while (in.size() >= sizeof(uint32_t)) {
     const uint32_t length = ReadU32(in);
     in = in.subspan(sizeof(uint32_t));
     if (length == kLz4LegacyMagic) continue;  // another frame follows
-    // Kernels append the unpacked size, which is no block.
-    if (length > in.size()) break;
+    if (in.empty()) {
+      if (length != out.size()) return Corrupt("LZ4");
+      return out;
+    }
+    if (length > in.size() || length > LZ4_COMPRESSBOUND(kLz4BlockBytes)) return Corrupt("LZ4");
     const size_t at = out.size();
-    if (at + kLz4BlockBytes > limit + kLz4BlockBytes) return TooLarge(limit);
     out.resize(at + kLz4BlockBytes);
     const int got = LZ4_decompress_safe(reinterpret_cast<const char*>(in.data()),
                                         reinterpret_cast<char*>(out.data() + at),
                                         static_cast<int>(length), static_cast<int>(kLz4BlockBytes));
     if (got < 0) return Corrupt("LZ4");
     out.resize(at + static_cast<size_t>(got));
+    if (out.size() > limit) return TooLarge(limit);
     in = in.subspan(length);
   }
-  if (out.empty()) return Corrupt("LZ4");
-  if (out.size() > limit) return TooLarge(limit);
+  if (out.empty() || !in.empty()) return Corrupt("LZ4");
   return out;
+}
+
+// What this loader cannot unpack, by the first bytes; kernels can be packed with each.
+const char* NameOfOther(std::span<const std::byte> payload) {
+  if (StartsWith(payload, {'B', 'Z', 'h'})) return "bzip2";
+  if (StartsWith(payload, {0x89, 'L', 'Z', 'O'})) return "LZO";
+  if (StartsWith(payload, {0x5d, 0, 0})) return "LZMA";
+  return nullptr;
+}
+
+absl::Status CannotUnpack(std::span<const std::byte> payload) {
+  std::string found;
+  if (const char* name = NameOfOther(payload); name != nullptr) {
+    found = name;
+  } else {
+    found = "something unknown that begins with";
+    for (std::byte byte : payload.first(std::min<size_t>(payload.size(), 6))) {
+      absl::StrAppend(&found, " ", absl::Hex(static_cast<uint8_t>(byte), absl::kZeroPad2));
+    }
+  }
+  return absl::InvalidArgumentError(absl::StrCat(
+      "kernel: its payload is packed with ", found, "; only gzip, XZ, LZ4 and zstd are unpacked. "
+      "Pass the vmlinux instead: scripts/extract-vmlinux of the Linux source gets it out"));
 }
 
 }  // namespace
@@ -143,8 +184,7 @@ absl::StatusOr<Bytes> Decompress(std::span<const std::byte> payload, size_t limi
   if (StartsWith(payload, {0xfd, '7', 'z', 'X', 'Z', 0})) return Unxz(payload, limit);
   if (StartsWith(payload, {0x02, 0x21, 0x4c, 0x18})) return Unlz4(payload, limit);
   if (StartsWith(payload, {0x28, 0xb5, 0x2f, 0xfd})) return Unzstd(payload, limit);
-  return absl::InvalidArgumentError(
-      "kernel: its payload is neither gzip, XZ, LZ4 nor zstd; pass the unpacked vmlinux instead");
+  return CannotUnpack(payload);
 }
 
 }  // namespace hv::boot

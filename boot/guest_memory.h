@@ -52,8 +52,8 @@ inline constexpr uint64_t kGdtAt = 0x500;
 inline constexpr uint64_t kZeroPageAt = 0x7000;
 inline constexpr uint64_t kBootStackTop = 0x8ff0;
 inline constexpr uint64_t kPageTablesAt = 0x9000;  // six pages
-inline constexpr uint64_t kCommandLineAt = 0x20000;
-inline constexpr uint64_t kCommandLineMax = 0x10000;
+inline constexpr uint64_t kBootDataAt = 0x10000;   // command lines, lists, start structures
+inline constexpr uint64_t kBootDataEnd = 0x90000;
 inline constexpr uint64_t kLowMemoryEnd = 0x9fc00;
 inline constexpr uint64_t kHighMemoryStart = 0x100000;
 

@@ -1,5 +1,5 @@
 // The 64-bit Linux boot protocol (Linux Documentation/x86/boot.rst, "64-bit Boot Protocol"):
-// boot_params, command line, initrd, memory map, page tables and the CPU's first state.
+// boot_params with command line, initrd and memory map.
 #pragma once
 
 #include <cstddef>
