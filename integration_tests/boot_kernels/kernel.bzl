@@ -1,0 +1,33 @@
+"""hv_boot_kernel: a guest kernel assembled and linked at build time."""
+
+def hv_boot_kernel(name, src, bits, entry = "start", defines = [], flat = False):
+    """Makes the file `name`.
+
+    Args:
+      name: of the target and of the kernel file.
+      src: the .S file.
+      bits: 32 or 64, of the ELF file.
+      entry: symbol of the ELF entry.
+      defines: preprocessor macros.
+      flat: take the bare image out of the ELF file.
+    """
+    native.genrule(
+        name = name + "_link",
+        srcs = [src, "print.h", "kernel.lds"],
+        outs = [name],
+        cmd = " && ".join([
+            "work=$$(mktemp -d)",
+            "gcc -m%d -fno-pie %s -I. -c $(location %s) -o $$work/kernel.o" % (
+                bits,
+                " ".join(["-D" + define for define in defines]),
+                src,
+            ),
+            "ld -m %s -n -no-pie --no-warn-rwx-segments --build-id=none -e %s " % (
+                "elf_i386" if bits == 32 else "elf_x86_64",
+                entry,
+            ) + "-T $(location kernel.lds) -o $$work/kernel $$work/kernel.o",
+            ("objcopy -O binary" if flat else "cp") + " $$work/kernel $@",
+            "rm -r $$work",
+        ]),
+        visibility = ["//integration_tests:__subpackages__"],
+    )
