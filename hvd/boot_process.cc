@@ -4,9 +4,11 @@
 #include <sys/socket.h>
 
 #include <cerrno>
+#include <utility>
 #include <vector>
 
 #include "abi/version.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "hvd/part_process.h"
 #include "proto/hv/v1/boot.pb.h"
@@ -52,6 +54,18 @@ class RequestBuilder {
   std::vector<int> fds_;
 };
 
+// The loader is given descriptors, not names: its "kernel: why" becomes "kernel /path: why".
+std::string WithPath(const std::string& message, const hv::v1::MachineConfig& config) {
+  for (const auto& [role, path] : {std::pair<absl::string_view, const std::string&>(
+                                       "kernel", config.kernel()),
+                                   {"initrd", config.initrd()}}) {
+    if (absl::StartsWith(message, absl::StrCat(role, ": "))) {
+      return absl::StrCat(role, " ", path, message.substr(role.size()));
+    }
+  }
+  return message;
+}
+
 absl::Status AwaitAnswer(int socket) {
   pollfd answer{socket, POLLIN, 0};
   int ready;
@@ -87,7 +101,8 @@ absl::StatusOr<std::string> BootProcess::Load(const hv::v1::MachineConfig& confi
         absl::StrCat(kProgram, " ", (*process)->Reap().InWords(), " without an answer"));
   }
   if (response.code() != 0) {
-    return absl::Status(static_cast<absl::StatusCode>(response.code()), response.message());
+    return absl::Status(static_cast<absl::StatusCode>(response.code()),
+                        WithPath(response.message(), config));
   }
   return std::move(*response.mutable_vcpu_state());
 }

@@ -38,7 +38,7 @@ def main():
     os.write(fd, b"echo sum is $((6 * 7)); uname -r\n")
     expect(fd, b"sum is 42", COMMAND_SECONDS)
     expect(fd, b"~ # ", COMMAND_SECONDS)
-    os.write(fd, b"poweroff -f\n")
+    os.write(fd, b"poweroff\n")
     while True:  # to the end of its output
         try:
             chunk = os.read(fd, 65536)

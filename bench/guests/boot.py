@@ -41,7 +41,7 @@ class Guest:
 
     def power_off(self):
         self.wait_for(SHELL_PROMPT)
-        self.process.stdin.write(b"poweroff -f\n")
+        self.process.stdin.write(b"poweroff\n")
         self.process.stdin.flush()
         self.process.communicate(timeout=TIMEOUT_SECONDS)
 
