@@ -1,0 +1,75 @@
+// Kernels as people who write them run them: how hvctl run ends, and what it says when they crash.
+#include <gtest/gtest.h>
+
+#include <regex>
+
+#include "integration_tests/harness/hvctl.h"
+
+namespace hv::testing {
+namespace {
+
+std::string Kernel(const std::string& name) { return "integration_tests/boot_kernels/" + name; }
+
+// As hvctl(1) lists them.
+constexpr int kDebugExitZero = 1;
+constexpr int kGuestCrashed = 8;
+
+class OwnKernelTest : public ::testing::Test {
+ protected:
+  Hvctl::Result Run(const std::string& kernel, std::vector<std::string> more = {}) {
+    std::vector<std::string> arguments{"run", "--name", "vm", "--debug-exit", "--kernel",
+                                       Kernel(kernel)};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return hvctl_.Run(arguments);
+  }
+  Hvctl hvctl_;
+};
+
+void ExpectContains(const std::string& text, const std::string& pattern) {
+  EXPECT_TRUE(std::regex_search(text, std::regex(pattern))) << pattern << " is not in\n" << text;
+}
+
+TEST_F(OwnKernelTest, MultibootWithModulesLeavesByDebugExit) {
+  const auto run = Run("multiboot.elf", {"--append", "quiet", "--module",
+                                         Kernel("multiboot.bin") + " first argument"});
+  EXPECT_EQ(run.status, kDebugExitZero) << run.errors;
+  ExpectContains(run.output, R"(command=\[quiet\] modules=00000001 )");
+  ExpectContains(run.output, R"(=\[first argument\])");
+}
+
+TEST_F(OwnKernelTest, PvhKernelLeavesByDebugExit) {
+  const auto run = Run("pvh.elf");
+  EXPECT_EQ(run.status, kDebugExitZero) << run.errors;
+  ExpectContains(run.output, "pvh: magic=336ec578");
+}
+
+TEST_F(OwnKernelTest, TripleFaultStopsTheMachineAndSaysWhere) {
+  const auto run = Run("triple_fault.elf");
+  EXPECT_EQ(run.status, kGuestCrashed);
+  ExpectContains(run.output, "crash: $");
+  ExpectContains(run.errors, "triple fault");
+  ExpectContains(run.errors, "rbx +(0x)?0*12345678");
+  ExpectContains(run.errors, "0f 0b");         // the bytes at RIP: UD2
+  ExpectContains(run.errors, "port_write.*3f8");  // the last exits
+}
+
+TEST_F(OwnKernelTest, WhatTheEngineDoesNotRunStopsTheMachineAndSaysWhat) {
+  const auto run = Run("task_switch.elf");
+  EXPECT_EQ(run.status, kGuestCrashed);
+  ExpectContains(run.errors, "an instruction the engine cannot run.*\\(jmp\\)");
+  ExpectContains(run.errors, "ea 00 00 00 00 08 00");
+}
+
+TEST_F(OwnKernelTest, ACrashEndsThatMachineAlone) {
+  ASSERT_EQ(hvctl_.Run({"run", "--name", "other", "--detach", "--debug-exit", "--kernel",
+                        Kernel("triple_fault.elf")})
+                .status,
+            0);
+  EXPECT_EQ(hvctl_.Run({"wait", "other"}).status, kGuestCrashed);
+  EXPECT_EQ(Run("multiboot.elf").status, kDebugExitZero);
+  ExpectContains(hvctl_.Run({"inspect", "other"}).output, "triple fault");
+  EXPECT_TRUE(Descendants(hvctl_.HvdPid()).empty());
+}
+
+}  // namespace
+}  // namespace hv::testing
