@@ -57,6 +57,9 @@ void AddRun(CLI::App& app, Options& options) {
   run->add_flag_callback(
       "--debug-exit", [config] { config->set_debug_exit(true); },
       "Writing v to port 0xf4 ends the machine with exit status (v << 1) | 1");
+  run->add_flag_callback(
+      "--no-standby", [config] { config->set_no_standby(true); },
+      "No processes that wait to take over from services that die: less memory, longer gaps");
   run->add_flag("--no-reboot", options.no_reboot, "A guest that resets itself is stopped");
 }
 

@@ -101,10 +101,12 @@ std::string ShowMachine(const hv::v1::GetMachineResponse& response, int64_t now_
 }
 
 std::string ShowServices(const hv::v1::ListServicesResponse& response) {
-  Table table({"NAME", "PID>", "EPOCH>", "STATE", "MSG/S>", "RECEIVED>", "SENT>", "REFUSED>",
+  Table table({"NAME", "PID>", "STANDBY>", "EPOCH>", "STATE", "MSG/S>", "RECEIVED>", "SENT>", "REFUSED>",
                "STEPS>", "RESIDENT>", "PRIVATE>"});
   for (const auto& service : response.services()) {
-    table.Add({service.name(), absl::StrCat(service.pid()), absl::StrCat(service.epoch()),
+    table.Add({service.name(), absl::StrCat(service.pid()),
+               service.standby_pid() != 0 ? absl::StrCat(service.standby_pid()) : "-",
+               absl::StrCat(service.epoch()),
                service.state() == "running" && service.waiting() ? "idle" : service.state(),
                absl::StrFormat("%.0f", service.messages_per_second()),
                absl::StrCat(service.received()), absl::StrCat(service.sent()),

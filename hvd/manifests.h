@@ -19,6 +19,7 @@ struct MachinePlan {
   std::string engine;      // resolved: never "auto"
   std::string boot_state;  // struct hv_vcpu_state
   bool debug_exit = false;
+  bool standby = true;  // each service has a process that waits to take over
   ClockBase clock;
   hv::v1::MmuServiceConfig memory_map;
 };

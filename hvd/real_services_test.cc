@@ -222,6 +222,29 @@ TEST_F(RealServicesTest, EachServiceGoesOnAfterItsDeath) {
   }
 }
 
+TEST_F(RealServicesTest, TheOneThatWaitsTakesOver) {
+  StartAll();
+  int killed = 0;
+  for (uint32_t service : topology_.services) {
+    const auto before = StatusOf(service);
+    ASSERT_NE(before.standby_pid(), 0) << before.name();
+    ASSERT_EQ(kill(before.pid(), SIGKILL), 0);
+    AwaitReplaced(++killed);
+    const auto after = StatusOf(service);
+    EXPECT_EQ(after.pid(), before.standby_pid()) << after.name();
+    EXPECT_NE(after.standby_pid(), 0) << after.name() << ": nobody waits for the next time";
+  }
+}
+
+TEST_F(RealServicesTest, NobodyWaitsWhereThePlanSaysSo) {
+  plan_.standby = false;
+  StartAll();
+  const auto before = StatusOf(HV_ENDPOINT(HV_ROLE_TIMER, 0));
+  EXPECT_EQ(before.standby_pid(), 0);
+  ASSERT_EQ(kill(before.pid(), SIGKILL), 0);
+  AwaitReplaced(1);
+}
+
 TEST_F(RealServicesTest, NoneIsLeftWhenTheSupervisorIsGone) {
   StartAll();
   std::vector<pid_t> pids;

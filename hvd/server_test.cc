@@ -41,6 +41,7 @@ class ServerTest : public testing::Test {
     request.mutable_config()->set_name(name);
     request.mutable_config()->set_kernel(path_ + "/kernel");
     request.mutable_config()->set_memory_bytes(16 << 20);
+    request.mutable_config()->set_no_standby(true);
     return stub_->Create(&context, request, &machine_);
   }
   grpc::Status Start(const std::string& name) {

@@ -37,6 +37,10 @@ absl::Status Supervisor::Start(const std::vector<uint32_t>& services) {
   std::lock_guard lock(mutex_);
   for (uint32_t endpoint : services) {
     slots_.push_back(std::make_unique<Slot>(Slot{.endpoint = endpoint}));
+    if (parts_.plan.standby) {
+      slots_.back()->standby = std::make_unique<Standby>(parts_.loop, parts_.launcher, endpoint,
+                                                         parts_.log);
+    }
     if (auto status = Attach(*slots_.back()); !status.ok()) return status;
     const size_t index = slots_.size() - 1;
     slots_.back()->watch = parts_.loop.WhenReadable(slots_.back()->part.process->death_fd(),
@@ -53,15 +57,24 @@ absl::Status Supervisor::Attach(Slot& slot) {
   ring::StoreRelaxed(header->epoch, slot.epoch, stores);
   ring::StoreRelaxed(header->waiting, uint64_t{0}, stores);
   slot.commit_at_attach = ring::LoadAcquire(header->commit);  // pairs with StateSegment::Commit
-  auto part = LaunchPart(parts_.launcher, slot.endpoint, parts_.log);
-  if (!part.ok()) return part.status();
-  slot.part = *std::move(part);
-  auto control =
-      AttachPart(slot.part, parts_.plan, parts_.segments, slot.endpoint, slot.epoch);
+  auto control = AttachProcess(slot);
   if (!control.ok()) return control.status();
   slot.client = std::make_shared<ServiceClient>(*std::move(control));
   slot.state = State::kRunning;
   return absl::OkStatus();
+}
+
+// The standby, or, where there is none or it has just died, a process started now.
+absl::StatusOr<UniqueFd> Supervisor::AttachProcess(Slot& slot) {
+  if (auto waiting = slot.standby ? slot.standby->Take() : std::nullopt; waiting) {
+    slot.part = *std::move(waiting);
+    auto control = AttachPart(slot.part, parts_.plan, parts_.segments, slot.endpoint, slot.epoch);
+    if (control.ok()) return control;
+  }
+  auto part = LaunchPart(parts_.launcher, slot.endpoint, parts_.log);
+  if (!part.ok()) return part.status();
+  slot.part = *std::move(part);
+  return AttachPart(slot.part, parts_.plan, parts_.segments, slot.endpoint, slot.epoch);
 }
 
 absl::Status Supervisor::AwaitReady(std::chrono::milliseconds timeout) {
@@ -79,6 +92,10 @@ absl::Status Supervisor::AwaitReady(std::chrono::milliseconds timeout) {
     if (status.ok()) continue;
     return absl::Status(status.code(), absl::StrCat(service::EndpointName(endpoint),
                                                     " did not start: ", status.message()));
+  }
+  std::lock_guard lock(mutex_);
+  for (const auto& slot : slots_) {
+    if (slot->standby) slot->standby->Prepare();
   }
   return absl::OkStatus();
 }
@@ -119,6 +136,7 @@ void Supervisor::Replace(size_t index) {
       events.push_back({hv::v1::EVENT_KIND_SERVICE_REPLACED, slot.endpoint,
                         absl::StrCat("by pid ", slot.part.process->pid(), ", epoch ",
                                      slot.epoch)});
+      if (slot.standby) slot.standby->Prepare();
     } else {
       slot.last_end = std::string(status.message());
       slot.part = {};
@@ -182,6 +200,7 @@ std::vector<hv::v1::ServiceStatus> Supervisor::Status() {
                        : slot->state == State::kDegraded ? "degraded"
                                                          : "waiting to be replaced");
       if (slot->part.process) status.set_pid(slot->part.process->pid());
+      if (slot->standby) status.set_standby_pid(slot->standby->pid());
       FillCounters(*slot, status);
       clients.push_back(slot->client);
     }

@@ -18,6 +18,7 @@
 #include "hvd/respawn_policy.h"
 #include "hvd/segment_set.h"
 #include "hvd/service_client.h"
+#include "hvd/standby.h"
 #include "proto/hv/v1/machine.pb.h"
 
 namespace hv::hvd {
@@ -50,8 +51,8 @@ class Supervisor {
 
   // Starts all services. On an error some may be running: destroy the supervisor.
   absl::Status Start(const std::vector<uint32_t>& services);
-  // Waits until each service has answered on its control connection. Unavailable, DeadlineExceeded:
-  // names the one that did not.
+  // Waits until each service has answered on its control connection, then starts the standbys.
+  // Unavailable, DeadlineExceeded: names the one that did not.
   absl::Status AwaitReady(std::chrono::milliseconds timeout);
 
   // Each service with what it says of itself; one that does not answer is shown without.
@@ -67,6 +68,7 @@ class Supervisor {
     State state = State::kWaiting;
     LaunchedPart part;
     std::shared_ptr<ServiceClient> client;
+    std::unique_ptr<Standby> standby;  // null: the machine has none
     RespawnPolicy policy;
     EventLoop::Id watch = EventLoop::kNone;  // for the death, or for the end of a delay
     uint64_t commit_at_attach = 0;
@@ -78,6 +80,7 @@ class Supervisor {
   };
 
   absl::Status Attach(Slot& slot);
+  absl::StatusOr<UniqueFd> AttachProcess(Slot& slot);
   void OnDeath(size_t index);
   void Replace(size_t index);
   void Retry(Slot& slot, size_t index, std::vector<ServiceEvent>& events, bool did_something);

@@ -1,10 +1,14 @@
 #include "service/run_service.h"
 
+#include <grpc/grpc.h>
 #include <grpcpp/impl/codegen/service_type.h>
 #include <sys/prctl.h>
+#include <unistd.h>
 
 #include <array>
 #include <cstdio>
+#include <optional>
+#include <thread>
 
 #include "service/control_server.h"
 #include "service/machine_clock.h"
@@ -18,14 +22,20 @@
 namespace hv::service {
 namespace {
 
+// Everything up to the manifest is a standby's life: started, linked and shut in, with gRPC's threads
+// running, so that taking over is to map and go on.
 absl::Status Serve(const ServiceSpec& spec) {
+  SandboxReport sandbox;
+  EnterNamespaces(std::array{kManifestSocket}, sandbox);
+  CloseSystemCalls(sandbox);
+  grpc_init();
+
   auto attached = Attachment::Receive(kManifestSocket);
+  close(kManifestSocket);
   if (!attached.ok()) return attached.status();
   Attachment& attachment = *attached;
   const hv::v1::Manifest& manifest = attachment.manifest();
   UniqueFd control = attachment.TakeControl();
-  SandboxReport sandbox;
-  EnterNamespaces(std::array{control.get()}, sandbox);
 
   auto core = spec.make_core(attachment);
   if (!core.ok()) return core.status();
@@ -43,7 +53,6 @@ absl::Status Serve(const ServiceSpec& spec) {
                 mailbox);
   std::vector<std::unique_ptr<grpc::Service>> extra;
   if (spec.extra_services) extra = spec.extra_services(attachment);
-  CloseSystemCalls(sandbox);
   ServiceControl service({.name = RoleName(spec.role),
                           .endpoint = manifest.endpoint(),
                           .epoch = manifest.epoch(),
@@ -53,8 +62,11 @@ absl::Status Serve(const ServiceSpec& spec) {
                          committer, loop, mailbox, clock);
   std::vector<grpc::Service*> services{&service};
   for (const auto& one : extra) services.push_back(one.get());
-  const ControlServer server(services, std::move(control));
+  // The guest comes first: hvd is answered once the loop runs.
+  std::optional<ControlServer> server;
+  std::thread serve([&] { server.emplace(services, std::move(control)); });
   loop.Run();
+  serve.join();
   return absl::OkStatus();
 }
 

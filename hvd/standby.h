@@ -1,0 +1,49 @@
+// A started process of one service that waits for its manifest, so that taking over is no more than
+// attaching: whatever a start costs has been paid before.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <mutex>
+#include <optional>
+
+#include "hvd/event_loop.h"
+#include "hvd/part_process.h"
+#include "hvd/process.h"
+
+namespace hv::hvd {
+
+// Thread-safe. One that dies while it waits is replaced after a while.
+class Standby {
+ public:
+  // `log`: standard error of the process. All must outlive the standby.
+  Standby(EventLoop& loop, Launcher& launcher, uint32_t endpoint, int log);
+  // Ends the process that waits. REQUIRES: not on the loop's thread.
+  ~Standby();
+  Standby(const Standby&) = delete;
+  Standby& operator=(const Standby&) = delete;
+
+  // Starts a process if none waits.
+  void Prepare();
+  // Hands over the one that waits; nullopt: there is none at present.
+  std::optional<LaunchedPart> Take();
+  // 0: none waits.
+  pid_t pid() const;
+
+ private:
+  void OnDeath();
+  // REQUIRES: mutex_ is held.
+  void PrepareLocked();
+
+  EventLoop& loop_;
+  Launcher& launcher_;
+  const uint32_t endpoint_;
+  const int log_;
+  mutable std::mutex mutex_;
+  LaunchedPart part_;
+  EventLoop::Id watch_ = EventLoop::kNone;  // for its death, or for the next try
+  bool stopping_ = false;
+};
+
+}  // namespace hv::hvd
