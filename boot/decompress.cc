@@ -22,7 +22,9 @@ using Bytes = std::vector<std::byte>;
 
 constexpr uint32_t kLz4LegacyMagic = 0x184c2102;
 constexpr size_t kLz4BlockBytes = 8 << 20;  // of the legacy format
-constexpr size_t kFirstGuess = 32 << 20;
+// Kernels unpack to four to six times their size.
+constexpr size_t kUsualRatio = 6;
+constexpr size_t kLeastGuess = 64 << 10;
 // For the decoder's window; Linux packs with at most 128 MiB of it.
 constexpr uint64_t kMostXzMemory = 256 << 20;
 constexpr uint64_t kMostZstdMemory = 128 << 20;  // the library's own default
@@ -54,10 +56,11 @@ bool StartsWith(std::span<const std::byte> data, std::initializer_list<uint8_t> 
                     [](uint8_t a, std::byte b) { return std::byte{a} == b; });
 }
 
-// Makes room for more output, up to the limit. False: there is none.
-bool Grow(Bytes& out, size_t limit) {
+// Makes room for more output of `packed` bytes, up to the limit. False: there is none.
+bool Grow(Bytes& out, size_t packed, size_t limit) {
   if (out.size() >= limit) return false;
-  out.resize(std::min(limit, std::max(kFirstGuess, out.size() * 2)));
+  const size_t wanted = out.empty() ? std::max(kLeastGuess, packed * kUsualRatio) : out.size() * 2;
+  out.resize(std::min(limit, wanted));
   return true;
 }
 
@@ -70,7 +73,7 @@ absl::StatusOr<Bytes> Gunzip(std::span<const std::byte> in, size_t limit) {
   Bytes out;
   size_t done = 0;
   for (;;) {
-    if (done == out.size() && !Grow(out, limit)) return TooLarge(limit);
+    if (done == out.size() && !Grow(out, in.size(), limit)) return TooLarge(limit);
     stream.next_out = reinterpret_cast<Bytef*>(out.data() + done);
     stream.avail_out = static_cast<uInt>(out.size() - done);
     const int result = inflate(&stream, Z_NO_FLUSH);
@@ -91,7 +94,7 @@ absl::StatusOr<Bytes> Unxz(std::span<const std::byte> in, size_t limit) {
   Bytes out;
   size_t done = 0;
   for (;;) {
-    if (done == out.size() && !Grow(out, limit)) return TooLarge(limit);
+    if (done == out.size() && !Grow(out, in.size(), limit)) return TooLarge(limit);
     stream.next_out = reinterpret_cast<uint8_t*>(out.data() + done);
     stream.avail_out = out.size() - done;
     const lzma_ret result = lzma_code(&stream, LZMA_RUN);
@@ -111,7 +114,7 @@ absl::StatusOr<Bytes> Unzstd(std::span<const std::byte> in, size_t limit) {
   Bytes out;
   size_t done = 0;
   for (;;) {
-    if (done == out.size() && !Grow(out, limit)) return TooLarge(limit);
+    if (done == out.size() && !Grow(out, in.size(), limit)) return TooLarge(limit);
     ZSTD_outBuffer output{out.data(), out.size(), done};
     const size_t result = ZSTD_decompressStream(stream.get(), &output, &input);
     done = output.pos;
@@ -131,26 +134,27 @@ absl::StatusOr<Bytes> Unzstd(std::span<const std::byte> in, size_t limit) {
 absl::StatusOr<Bytes> Unlz4(std::span<const std::byte> in, size_t limit) {
   in = in.subspan(sizeof(kLz4LegacyMagic));
   Bytes out;
+  size_t done = 0;
   while (in.size() >= sizeof(uint32_t)) {
     const uint32_t length = ReadU32(in);
     in = in.subspan(sizeof(uint32_t));
     if (length == kLz4LegacyMagic) continue;  // another frame follows
     if (in.empty()) {
-      if (length != out.size()) return Corrupt("LZ4");
-      return out;
+      if (length != done) return Corrupt("LZ4");
+      break;
     }
     if (length > in.size() || length > LZ4_COMPRESSBOUND(kLz4BlockBytes)) return Corrupt("LZ4");
-    const size_t at = out.size();
-    out.resize(at + kLz4BlockBytes);
+    if (out.size() - done < kLz4BlockBytes) out.resize(done + kLz4BlockBytes);
     const int got = LZ4_decompress_safe(reinterpret_cast<const char*>(in.data()),
-                                        reinterpret_cast<char*>(out.data() + at),
+                                        reinterpret_cast<char*>(out.data() + done),
                                         static_cast<int>(length), static_cast<int>(kLz4BlockBytes));
     if (got < 0) return Corrupt("LZ4");
-    out.resize(at + static_cast<size_t>(got));
-    if (out.size() > limit) return TooLarge(limit);
+    done += static_cast<size_t>(got);
+    if (done > limit) return TooLarge(limit);
     in = in.subspan(length);
   }
-  if (out.empty() || !in.empty()) return Corrupt("LZ4");
+  if (done == 0 || !in.empty()) return Corrupt("LZ4");
+  out.resize(done);
   return out;
 }
 
@@ -163,6 +167,10 @@ const char* NameOfOther(std::span<const std::byte> payload) {
 }
 
 absl::Status CannotUnpack(std::span<const std::byte> payload) {
+  if (StartsWith(payload, {0x7f, 'E', 'L', 'F'})) {
+    return absl::InvalidArgumentError(
+        "kernel: its payload is not packed but an ELF as it is; pass that file, the vmlinux, itself");
+  }
   std::string found;
   if (const char* name = NameOfOther(payload); name != nullptr) {
     found = name;

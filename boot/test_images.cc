@@ -112,7 +112,7 @@ FileBytes MakeBzImage(std::span<const std::byte> payload) {
 
 FileBytes Gzip(std::span<const std::byte> bytes) {
   z_stream stream{};
-  CHECK(deflateInit2(&stream, 9, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY) == Z_OK);
+  CHECK(deflateInit2(&stream, 1, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY) == Z_OK);
   FileBytes packed(deflateBound(&stream, bytes.size()));
   stream.next_in = reinterpret_cast<Bytef*>(const_cast<std::byte*>(bytes.data()));
   stream.avail_in = static_cast<uInt>(bytes.size());
@@ -125,21 +125,34 @@ FileBytes Gzip(std::span<const std::byte> bytes) {
 }
 
 FileBytes Xz(std::span<const std::byte> bytes) {
+  lzma_options_lzma options;
+  CHECK(!lzma_lzma_preset(&options, 0));
+  const lzma_filter filters[] = {{.id = LZMA_FILTER_X86, .options = nullptr},
+                                 {.id = LZMA_FILTER_LZMA2, .options = &options},
+                                 {.id = LZMA_VLI_UNKNOWN, .options = nullptr}};
+  lzma_stream stream = LZMA_STREAM_INIT;
+  CHECK(lzma_stream_encoder(&stream, filters, LZMA_CHECK_CRC32) == LZMA_OK);
   FileBytes packed(lzma_stream_buffer_bound(bytes.size()));
-  size_t size = 0;
-  CHECK(lzma_easy_buffer_encode(1, LZMA_CHECK_CRC32, nullptr,
-                                reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size(),
-                                reinterpret_cast<uint8_t*>(packed.data()), &size,
-                                packed.size()) == LZMA_OK);
-  packed.resize(size);
+  stream.next_in = reinterpret_cast<const uint8_t*>(bytes.data());
+  stream.avail_in = bytes.size();
+  stream.next_out = reinterpret_cast<uint8_t*>(packed.data());
+  stream.avail_out = packed.size();
+  CHECK(lzma_code(&stream, LZMA_FINISH) == LZMA_STREAM_END);
+  packed.resize(stream.total_out);
+  lzma_end(&stream);
   return packed;
 }
 
-FileBytes Zstd(std::span<const std::byte> bytes) {
+FileBytes Zstd(std::span<const std::byte> bytes, bool checksum) {
+  ZSTD_CCtx* context = ZSTD_createCCtx();
+  CHECK(context != nullptr);
+  CHECK(!ZSTD_isError(ZSTD_CCtx_setParameter(context, ZSTD_c_checksumFlag, checksum ? 1 : 0)));
   FileBytes packed(ZSTD_compressBound(bytes.size()));
-  const size_t size = ZSTD_compress(packed.data(), packed.size(), bytes.data(), bytes.size(), 3);
+  const size_t size =
+      ZSTD_compress2(context, packed.data(), packed.size(), bytes.data(), bytes.size());
   CHECK(!ZSTD_isError(size));
   packed.resize(size);
+  ZSTD_freeCCtx(context);
   return packed;
 }
 
