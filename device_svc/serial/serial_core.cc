@@ -2,11 +2,10 @@
 
 #include <algorithm>
 #include <cstring>
+#include <optional>
 
 #include "abi/endpoint.h"
 #include "abi/route_table.h"
-#include "absl/strings/str_cat.h"
-#include "proto/hv/v1/serial_state.pb.h"
 
 namespace hv::serial {
 namespace {
@@ -16,10 +15,17 @@ using service::Message;
 
 constexpr uint32_t kIoapic = HV_ENDPOINT(HV_ROLE_IOAPIC, 0);
 constexpr uint32_t kHost = HV_ENDPOINT(HV_ROLE_HOST, 0);
-constexpr uint8_t kPorts = 8;
+constexpr uint64_t kPorts = 8;
+constexpr uint8_t kAbsent = 0xff;
 
-bool Mine(const hv_access& access, uint16_t port) {
-  return access.space == HV_SPACE_PORT && access.address - port < kPorts;
+// Wider accesses are byte accesses to the ports that follow.
+uint32_t Bytes(const hv_access& access) { return std::min<uint32_t>(access.width, 8); }
+
+// The register of the access's byte `i`, if it is one of a UART at `port`.
+std::optional<UartRegister> RegisterOf(const hv_access& access, uint32_t i, uint16_t port) {
+  const uint64_t offset = access.address + i - port;
+  if (access.space != HV_SPACE_PORT || offset >= kPorts) return std::nullopt;
+  return static_cast<UartRegister>(offset);
 }
 
 }  // namespace
@@ -27,40 +33,47 @@ bool Mine(const hv_access& access, uint16_t port) {
 void SerialCore::Reset(State& state, uint64_t, Actions&) const {
   Uart(state.uart).Reset();
   state.credit = kInitialCredit;
+  state.pulse_at_ns = service::kNever;
+}
+
+uint64_t SerialCore::Read(State& state, const hv_access& access) const {
+  uint64_t value = 0;
+  for (uint32_t i = 0; i < Bytes(access); ++i) {
+    const auto reg = RegisterOf(access, i, config_.port);
+    const uint64_t byte = reg ? Uart(state.uart).Read(*reg) : kAbsent;
+    value |= byte << (8 * i);
+  }
+  return value;
+}
+
+void SerialCore::Write(State& state, const hv_access& access) const {
+  for (uint32_t i = 0; i < Bytes(access); ++i) {
+    const auto reg = RegisterOf(access, i, config_.port);
+    if (reg) Uart(state.uart).Write(*reg, static_cast<uint8_t>(access.data >> (8 * i)));
+  }
+}
+
+bool SerialCore::IsData(const hv_access& access) const {
+  return access.space == HV_SPACE_PORT && access.address == config_.port;
 }
 
 bool SerialCore::Handle(State& state, const Message& message, uint64_t now_ns,
                         Actions& actions) const {
-  Uart uart(state.uart);
   bool known = true;
+  bool data = false;
   switch (message.kind) {
     case HV_KIND_READ: {
       const auto access = message.As<hv_access>();
-      uint64_t value = ~uint64_t{0};
-      // Wider accesses are byte accesses to the ports that follow.
-      for (uint32_t i = 0; i < access.width && i < 8; ++i) {
-        hv_access byte = access;
-        byte.address += i;
-        const uint64_t shift = 8 * i;
-        const uint64_t read =
-            Mine(byte, config_.port)
-                ? uart.Read(static_cast<uint8_t>(byte.address - config_.port))
-                : 0xff;
-        value = (value & ~(uint64_t{0xff} << shift)) | read << shift;
-      }
-      actions.Send(message.from, HV_KIND_READ_DONE, message.tag, hv_access_done{.data = value});
+      data = IsData(access);
+      const hv_access_done done{.data = Read(state, access)};
+      actions.Send(message.from, HV_KIND_READ_DONE, message.tag, done);
       break;
     }
     case HV_KIND_WRITE:
     case HV_KIND_WRITE_POSTED: {
       const auto access = message.As<hv_access>();
-      for (uint32_t i = 0; i < access.width && i < 8; ++i) {
-        hv_access byte = access;
-        byte.address += i;
-        if (!Mine(byte, config_.port)) continue;
-        uart.Write(static_cast<uint8_t>(byte.address - config_.port),
-                   static_cast<uint8_t>(access.data >> (8 * i)));
-      }
+      data = IsData(access);
+      Write(state, access);
       if (message.kind == HV_KIND_WRITE) {
         actions.Send(message.from, HV_KIND_WRITE_DONE, message.tag, hv_access_done{});
       }
@@ -71,14 +84,22 @@ bool SerialCore::Handle(State& state, const Message& message, uint64_t now_ns,
       break;
     case HV_KIND_CONSOLE_CREDIT: {
       const uint32_t bytes = message.As<hv_credit>().bytes;
-      known = bytes <= kInitialCredit - std::min(state.credit, kInitialCredit);
+      known = bytes <= kInitialCredit - state.credit;
       if (known) state.credit += bytes;
       break;
     }
     default:
       known = false;
   }
-  Settle(state, now_ns, actions);
+  MoveCharacters(state, actions);
+  const bool level = Uart(state.uart).line();
+  if (level != (state.line != 0)) {
+    TellLine(state, level, actions);
+    state.pulse_at_ns = service::kNever;
+  } else if (level && data) {
+    state.pulse_at_ns = now_ns + kCharacterNs;
+  }
+  actions.WakeAt(state.pulse_at_ns);
   return known;
 }
 
@@ -92,12 +113,13 @@ bool SerialCore::Input(State& state, const Message& message) const {
   return true;
 }
 
-// Moves what can be moved and tells whoever has to know.
-void SerialCore::Settle(State& state, uint64_t, Actions& actions) const {
+// Both ways, as far as there is room and credit.
+void SerialCore::MoveCharacters(State& state, Actions& actions) const {
   Uart uart(state.uart);
-  if (const size_t taken = uart.FillFifo(); taken != 0) {
-    actions.Send(kHost, HV_KIND_CONSOLE_CREDIT, 0,
-                 hv_credit{.bytes = static_cast<uint32_t>(taken)});
+  state.uncredited += static_cast<uint32_t>(uart.FillFifo());
+  if (state.uncredited >= kCreditLot) {
+    actions.Send(kHost, HV_KIND_CONSOLE_CREDIT, 0, hv_credit{.bytes = state.uncredited});
+    state.uncredited = 0;
   }
   while (uart.transmit_count() != 0 && state.credit != 0) {
     hv_bytes out{};
@@ -108,71 +130,24 @@ void SerialCore::Settle(State& state, uint64_t, Actions& actions) const {
     uart.Transmitted(out.length);
     state.credit -= out.length;
   }
-  const uint32_t level = uart.line() ? 1 : 0;
-  if (level == state.line) return;
-  state.line = level;
-  actions.Send(kIoapic, HV_KIND_LINE, 0, hv_line{.gsi = config_.gsi, .level = level});
 }
 
+void SerialCore::TellLine(State& state, bool level, Actions& actions) const {
+  state.line = level ? 1 : 0;
+  actions.Send(kIoapic, HV_KIND_LINE, 0, hv_line{.gsi = config_.gsi, .level = state.line});
+}
+
+// A 16550A lowers its interrupt when a character is taken or given and raises it again when the
+// next one has come or gone, a character time later. Here the next one is there at once and the
+// line just stays up, which an edge-triggered input cannot see. So it is told anew after that time,
+// unless the driver has seen to it by then (as those do that go on until the IIR has nothing left).
 void SerialCore::Tick(State& state, uint64_t now_ns, Actions& actions) const {
-  Settle(state, now_ns, actions);
-}
-
-absl::StatusOr<std::string> SerialCore::Export(const State& state) const {
-  const UartState& u = state.uart;
-  hv::v1::SerialServiceState out;
-  out.set_ier(u.ier);
-  out.set_fcr(u.fcr);
-  out.set_lcr(u.lcr);
-  out.set_mcr(u.mcr);
-  out.set_scr(u.scr);
-  out.set_divisor(u.divisor_high << 8 | u.divisor_low);
-  out.set_line_errors(u.line_errors);
-  out.set_modem_delta(u.modem_delta);
-  out.set_thre_pending(u.thre_pending != 0);
-  out.set_receive(u.receive, u.receive_count);
-  out.set_transmit(u.transmit, u.transmit_count);
-  for (uint32_t i = 0; i < u.input_count; ++i) {
-    out.mutable_input()->push_back(static_cast<char>(u.input[(u.input_head + i) % kInputQueue]));
-  }
-  out.set_credit(state.credit);
-  out.set_line(state.line != 0);
-  return out.SerializeAsString();
-}
-
-absl::Status SerialCore::Import(State& state, absl::string_view bytes) const {
-  hv::v1::SerialServiceState in;
-  if (!in.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) {
-    return absl::InvalidArgumentError("state: not an hv.v1.SerialServiceState");
-  }
-  if (in.receive().size() > kReceiveFifo || in.transmit().size() > kTransmitQueue ||
-      in.input().size() > kInputQueue || in.credit() > kInitialCredit) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "receive, transmit, input, credit: ", in.receive().size(), ", ", in.transmit().size(),
-        ", ", in.input().size(), ", ", in.credit(), "; at most 16, 64, 1024, ", kInitialCredit));
-  }
-  State next{};
-  UartState& u = next.uart;
-  u.ier = static_cast<uint8_t>(in.ier() & 15);
-  u.fcr = static_cast<uint8_t>(in.fcr());
-  u.lcr = static_cast<uint8_t>(in.lcr());
-  u.mcr = static_cast<uint8_t>(in.mcr() & 0x1f);
-  u.scr = static_cast<uint8_t>(in.scr());
-  u.divisor_low = static_cast<uint8_t>(in.divisor());
-  u.divisor_high = static_cast<uint8_t>(in.divisor() >> 8);
-  u.line_errors = static_cast<uint8_t>(in.line_errors());
-  u.modem_delta = static_cast<uint8_t>(in.modem_delta());
-  u.thre_pending = in.thre_pending();
-  u.receive_count = static_cast<uint8_t>(in.receive().size());
-  std::memcpy(u.receive, in.receive().data(), in.receive().size());
-  u.transmit_count = static_cast<uint32_t>(in.transmit().size());
-  std::memcpy(u.transmit, in.transmit().data(), in.transmit().size());
-  u.input_count = static_cast<uint32_t>(in.input().size());
-  std::memcpy(u.input, in.input().data(), in.input().size());
-  next.credit = in.credit();
-  next.line = in.line();
-  state = next;
-  return absl::OkStatus();
+  MoveCharacters(state, actions);
+  const bool level = Uart(state.uart).line();
+  if (level && state.line != 0 && now_ns >= state.pulse_at_ns) TellLine(state, false, actions);
+  if (level != (state.line != 0)) TellLine(state, level, actions);
+  if (!level || now_ns >= state.pulse_at_ns) state.pulse_at_ns = service::kNever;
+  actions.WakeAt(state.pulse_at_ns);
 }
 
 }  // namespace hv::serial
