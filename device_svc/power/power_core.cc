@@ -1,9 +1,11 @@
 #include "device_svc/power/power_core.h"
 
+#include <algorithm>
+
 #include "abi/endpoint.h"
 #include "abi/platform.h"
 #include "abi/route_table.h"
-#include "proto/hv/v1/power_state.pb.h"
+#include "device_svc/power/reset_control.h"
 
 namespace hv::power {
 namespace {
@@ -12,142 +14,122 @@ using service::Actions;
 using service::Message;
 
 constexpr uint32_t kIoapic = HV_ENDPOINT(HV_ROLE_IOAPIC, 0);
-// PM1 (ACPI 6.4, tables 4.13 to 4.15).
-constexpr uint16_t kPowerButton = 1u << 8;
-constexpr uint16_t kStatusBits = 0xc731, kEnableBits = 0x0721;
-constexpr uint16_t kSciEnable = 1u << 0, kSleepEnable = 1u << 13;
-constexpr int kSleepTypeShift = 10;
-constexpr uint8_t kResetCpu = 1u << 2;       // port CF9H: a rise of this bit resets
-constexpr uint8_t kPulseReset = 0xfe;        // 8042 command
-constexpr uint16_t kPort92 = 0x92;
+constexpr uint64_t kEventBytes = 4, kControlBytes = 2;
+constexpr uint8_t kAbsent = 0xff;
 
-uint8_t ByteOf(uint16_t word, uint16_t into) { return static_cast<uint8_t>(word >> (8 * into)); }
-uint16_t WithByte(uint16_t word, uint16_t into, uint8_t value) {
-  return static_cast<uint16_t>((word & ~(0xff << (8 * into))) | value << (8 * into));
+// Wider accesses are byte accesses to the ports that follow.
+uint32_t Bytes(const hv_access& access) { return std::min<uint32_t>(access.width, 8); }
+
+// Whether `port` is one of `bytes` from `first`.
+bool In(uint64_t port, uint64_t first, uint64_t bytes) { return port - first < bytes; }
+
+hv_machine_event ResetIf(bool reset) {
+  return reset ? HV_MACHINE_EVENT_RESET : HV_MACHINE_EVENT_NONE;
 }
 
 }  // namespace
 
 void PowerCore::Reset(State& state, uint64_t, Actions&) const {
-  state.pm1_control = kSciEnable;  // there is no SMM to hand over from
+  Pm1(state.pm1).Reset();
+  I8042(state.i8042).Reset();
 }
 
-uint8_t PowerCore::ReadByte(const State& s, uint16_t port) const {
-  if (port >= HV_PORT_PM1_EVENT && port < HV_PORT_PM1_EVENT + 2) {
-    return ByteOf(s.pm1_status, port - HV_PORT_PM1_EVENT);
+uint8_t PowerCore::ReadByte(State& state, uint64_t port) const {
+  if (In(port, HV_PORT_PM1_EVENT, kEventBytes)) {
+    return Pm1(state.pm1).ReadEvent(static_cast<uint16_t>(port - HV_PORT_PM1_EVENT));
   }
-  if (port >= HV_PORT_PM1_EVENT + 2 && port < HV_PORT_PM1_EVENT + 4) {
-    return ByteOf(s.pm1_enable, port - HV_PORT_PM1_EVENT - 2);
-  }
-  if (port >= HV_PORT_PM1_CONTROL && port < HV_PORT_PM1_CONTROL + 2) {
-    return ByteOf(s.pm1_control, port - HV_PORT_PM1_CONTROL);
+  if (In(port, HV_PORT_PM1_CONTROL, kControlBytes)) {
+    return Pm1(state.pm1).ReadControl(static_cast<uint16_t>(port - HV_PORT_PM1_CONTROL));
   }
   switch (port) {
-    case HV_PORT_RESET: return s.reset_control;
-    case kPort92: return 2;  // A20 is on
-    // No keyboard controller answers; all ones tell Linux so at once.
-    default: return 0xff;
+    case HV_PORT_RESET:
+      return ResetControl(state.reset_control).Read();
+    case HV_PORT_I8042_COMMAND:
+      return I8042(state.i8042).ReadStatus();
+    case HV_PORT_I8042_DATA:
+      return I8042(state.i8042).ReadData();
+    default:
+      return kAbsent;
   }
 }
 
-void PowerCore::WriteByte(State& s, uint16_t port, uint8_t value, hv_access_done& done) const {
-  if (port >= HV_PORT_PM1_EVENT && port < HV_PORT_PM1_EVENT + 2) {
-    s.pm1_status &= static_cast<uint16_t>(~(value << (8 * (port - HV_PORT_PM1_EVENT))));
-  } else if (port >= HV_PORT_PM1_EVENT + 2 && port < HV_PORT_PM1_EVENT + 4) {
-    s.pm1_enable = WithByte(s.pm1_enable, port - HV_PORT_PM1_EVENT - 2, value) & kEnableBits;
-  } else if (port >= HV_PORT_PM1_CONTROL && port < HV_PORT_PM1_CONTROL + 2) {
-    const uint16_t control = WithByte(s.pm1_control, port - HV_PORT_PM1_CONTROL, value);
-    s.pm1_control = static_cast<uint16_t>((control & ~kSleepEnable) | kSciEnable);
-    const int sleep_type = control >> kSleepTypeShift & 7;
-    if ((control & kSleepEnable) != 0 && sleep_type == HV_SLEEP_TYPE_S5) {
-      done.event = HV_MACHINE_EVENT_POWER_OFF;
-    }
-  } else if (port == HV_PORT_RESET) {
-    if ((value & kResetCpu) != 0 && (s.reset_control & kResetCpu) == 0) {
-      done.event = HV_MACHINE_EVENT_RESET;
-    }
-    s.reset_control = value & 0x0e;
-  } else if (port == HV_PORT_I8042_COMMAND) {
-    if (value == kPulseReset) done.event = HV_MACHINE_EVENT_RESET;
-  } else if (port == kPort92) {
-    if ((value & 1) != 0) done.event = HV_MACHINE_EVENT_RESET;
+hv_machine_event PowerCore::WriteByte(State& state, uint64_t port, uint8_t value) const {
+  if (In(port, HV_PORT_PM1_EVENT, kEventBytes)) {
+    Pm1(state.pm1).WriteEvent(static_cast<uint16_t>(port - HV_PORT_PM1_EVENT), value);
+    return HV_MACHINE_EVENT_NONE;
+  }
+  if (In(port, HV_PORT_PM1_CONTROL, kControlBytes)) {
+    const auto offset = static_cast<uint16_t>(port - HV_PORT_PM1_CONTROL);
+    return Pm1(state.pm1).WriteControl(offset, value) ? HV_MACHINE_EVENT_POWER_OFF
+                                                      : HV_MACHINE_EVENT_NONE;
+  }
+  switch (port) {
+    case HV_PORT_RESET:
+      return ResetIf(ResetControl(state.reset_control).Write(value));
+    case HV_PORT_I8042_COMMAND:
+      return ResetIf(I8042(state.i8042).WriteCommand(value));
+    case HV_PORT_I8042_DATA:
+      return ResetIf(I8042(state.i8042).WriteData(value));
+    default:
+      return HV_MACHINE_EVENT_NONE;
   }
 }
 
-void PowerCore::UpdateSci(State& state, Actions& actions) const {
-  const uint32_t level = (state.pm1_status & state.pm1_enable) != 0 ? 1 : 0;
+hv_access_done PowerCore::Read(State& state, const hv_access& access) const {
+  hv_access_done done{};
+  for (uint32_t i = 0; i < Bytes(access); ++i) {
+    const uint64_t byte =
+        access.space == HV_SPACE_PORT ? ReadByte(state, access.address + i) : kAbsent;
+    done.data |= byte << (8 * i);
+  }
+  return done;
+}
+
+hv_access_done PowerCore::Write(State& state, const hv_access& access) const {
+  hv_access_done done{};
+  if (access.space != HV_SPACE_PORT) return done;
+  if (access.address == HV_PORT_DEBUG_EXIT && config_.debug_exit) {
+    // One write of any width is one exit status.
+    done.event = HV_MACHINE_EVENT_DEBUG_EXIT;
+    done.event_value = static_cast<uint32_t>(access.data);
+    return done;
+  }
+  for (uint32_t i = 0; i < Bytes(access) && done.event == HV_MACHINE_EVENT_NONE; ++i) {
+    done.event = WriteByte(state, access.address + i, static_cast<uint8_t>(access.data >> (8 * i)));
+  }
+  return done;
+}
+
+void PowerCore::TellSci(State& state, Actions& actions) const {
+  const uint32_t level = Pm1(state.pm1).sci() ? 1 : 0;
   if (level == state.sci) return;
   state.sci = level;
   actions.Send(kIoapic, HV_KIND_LINE, 0, hv_line{.gsi = config_.sci_gsi, .level = level});
 }
 
+// Writes are never posted: the answer is what tells the machine that it ends.
 bool PowerCore::Handle(State& state, const Message& message, uint64_t, Actions& actions) const {
   bool known = true;
   switch (message.kind) {
-    case HV_KIND_READ: {
-      const auto access = message.As<hv_access>();
-      uint64_t value = 0;
-      for (uint32_t i = 0; i < access.width && i < 8; ++i) {
-        const uint8_t byte = access.space == HV_SPACE_PORT
-                                 ? ReadByte(state, static_cast<uint16_t>(access.address + i))
-                                 : 0xff;
-        value |= uint64_t{byte} << (8 * i);
-      }
-      actions.Send(message.from, HV_KIND_READ_DONE, message.tag, hv_access_done{.data = value});
+    case HV_KIND_READ:
+      actions.Send(message.from, HV_KIND_READ_DONE, message.tag,
+                   Read(state, message.As<hv_access>()));
       break;
-    }
-    case HV_KIND_WRITE: {
-      const auto access = message.As<hv_access>();
-      hv_access_done done{};
-      if (access.space == HV_SPACE_PORT && access.address == HV_PORT_DEBUG_EXIT) {
-        // One write of any width is one exit status.
-        if (config_.debug_exit) {
-          done.event = HV_MACHINE_EVENT_DEBUG_EXIT;
-          done.event_value = static_cast<uint32_t>(access.data);
-        }
-      } else if (access.space == HV_SPACE_PORT) {
-        for (uint32_t i = 0; i < access.width && i < 8; ++i) {
-          WriteByte(state, static_cast<uint16_t>(access.address + i),
-                    static_cast<uint8_t>(access.data >> (8 * i)), done);
-        }
-      }
-      actions.Send(message.from, HV_KIND_WRITE_DONE, message.tag, done);
+    case HV_KIND_WRITE:
+      actions.Send(message.from, HV_KIND_WRITE_DONE, message.tag,
+                   Write(state, message.As<hv_access>()));
       break;
-    }
     case HV_KIND_POWER_BUTTON:
-      state.pm1_status |= kPowerButton;
+      Pm1(state.pm1).PressPowerButton();
       break;
     default:
       known = false;
   }
-  UpdateSci(state, actions);
+  TellSci(state, actions);
   return known;
 }
 
-void PowerCore::Tick(State&, uint64_t, Actions&) const {}
-
-absl::StatusOr<std::string> PowerCore::Export(const State& state) const {
-  hv::v1::PowerServiceState out;
-  out.set_pm1_status(state.pm1_status);
-  out.set_pm1_enable(state.pm1_enable);
-  out.set_pm1_control(state.pm1_control);
-  out.set_reset_control(state.reset_control);
-  out.set_sci(state.sci != 0);
-  return out.SerializeAsString();
-}
-
-absl::Status PowerCore::Import(State& state, absl::string_view bytes) const {
-  hv::v1::PowerServiceState in;
-  if (!in.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) {
-    return absl::InvalidArgumentError("state: not an hv.v1.PowerServiceState");
-  }
-  state = {};
-  state.pm1_status = static_cast<uint16_t>(in.pm1_status() & kStatusBits);
-  state.pm1_enable = static_cast<uint16_t>(in.pm1_enable() & kEnableBits);
-  state.pm1_control = static_cast<uint16_t>(in.pm1_control());
-  state.reset_control = static_cast<uint8_t>(in.reset_control() & 0x0e);
-  state.sci = in.sci();
-  return absl::OkStatus();
-}
+// Asked for by nobody but the runtime, after an import.
+void PowerCore::Tick(State& state, uint64_t, Actions& actions) const { TellSci(state, actions); }
 
 }  // namespace hv::power

@@ -1,32 +1,32 @@
-// power_svc as a state machine: ACPI fixed hardware (ACPI 6.4, 4.8.3), reset control (port CF9H), the
-// reset line of a keyboard controller (port 64H) and the debug-exit port.
+// power_svc as a state machine: ACPI power management, the ways to reset a PC, debug exit.
 #pragma once
 
 #include <cstdint>
 
+#include "device_svc/power/i8042.h"
+#include "device_svc/power/pm1.h"
 #include "service/core.h"
 
 namespace hv::power {
 
 // Plain data: the whole of the state.
 struct State {
-  uint16_t pm1_status;
-  uint16_t pm1_enable;
-  uint16_t pm1_control;
+  Pm1State pm1;
   uint8_t reset_control;
   uint8_t reserved;
+  I8042State i8042;
   uint32_t sci;  // the line as last told to ioapic_svc
 };
 
 class PowerCore final : public service::TypedCore<State> {
  public:
   struct Config {
-    bool debug_exit;
+    bool debug_exit;  // false: nobody is at its port
     uint32_t sci_gsi;
   };
   explicit PowerCore(Config config) : config_(config) {}
 
-  uint32_t state_layout() const override { return 1; }
+  uint32_t state_layout() const override { return 2; }
 
  protected:
   void Reset(State& state, uint64_t now_ns, service::Actions& actions) const override;
@@ -37,9 +37,11 @@ class PowerCore final : public service::TypedCore<State> {
   absl::Status Import(State& state, absl::string_view bytes) const override;
 
  private:
-  uint8_t ReadByte(const State& state, uint16_t port) const;
-  void WriteByte(State& state, uint16_t port, uint8_t value, hv_access_done& done) const;
-  void UpdateSci(State& state, service::Actions& actions) const;
+  hv_access_done Read(State& state, const hv_access& access) const;
+  hv_access_done Write(State& state, const hv_access& access) const;
+  uint8_t ReadByte(State& state, uint64_t port) const;
+  hv_machine_event WriteByte(State& state, uint64_t port, uint8_t value) const;
+  void TellSci(State& state, service::Actions& actions) const;
 
   const Config config_;
 };
