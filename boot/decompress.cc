@@ -22,6 +22,7 @@ using Bytes = std::vector<std::byte>;
 
 constexpr uint32_t kLz4LegacyMagic = 0x184c2102;
 constexpr size_t kLz4BlockBytes = 8 << 20;  // of the legacy format
+constexpr size_t kLz4MostRatio = 255;  // what a byte of the format can stand for
 // Kernels unpack to four to six times their size.
 constexpr size_t kUsualRatio = 6;
 constexpr size_t kLeastGuess = 64 << 10;
@@ -144,10 +145,11 @@ absl::StatusOr<Bytes> Unlz4(std::span<const std::byte> in, size_t limit) {
       break;
     }
     if (length > in.size() || length > LZ4_COMPRESSBOUND(kLz4BlockBytes)) return Corrupt("LZ4");
-    if (out.size() - done < kLz4BlockBytes) out.resize(done + kLz4BlockBytes);
+    const size_t room = std::min(kLz4BlockBytes, length * kLz4MostRatio);
+    if (out.size() - done < room) out.resize(done + room);
     const int got = LZ4_decompress_safe(reinterpret_cast<const char*>(in.data()),
                                         reinterpret_cast<char*>(out.data() + done),
-                                        static_cast<int>(length), static_cast<int>(kLz4BlockBytes));
+                                        static_cast<int>(length), static_cast<int>(room));
     if (got < 0) return Corrupt("LZ4");
     done += static_cast<size_t>(got);
     if (done > limit) return TooLarge(limit);

@@ -129,7 +129,7 @@ TEST_P(LoadFuzzTest, TheDamagedLoadsOrIsRefusedWithAReason) {
   GuardedRam ram;
   const FileBytes kernel = GetParam().make(), initrd = ToBytes("initrd");
   int loads = 0, refusals = 0;
-  for (int i = 0; i < 4000; ++i) {
+  for (int i = 0; i < 2000; ++i) {
     const FileBytes damaged = Damage(kernel, random);
     LoadRequest request{.kernel = damaged, .command_line = "console=ttyS0", .cpus = 2};
     if (random() % 2 == 0) request.initrd = initrd;
