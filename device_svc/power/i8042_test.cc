@@ -60,11 +60,18 @@ TEST_F(I8042Test, ThereIsAPortForAKeyboardAndNoSecond) {
 TEST_F(I8042Test, CommandByteIsKept) {
   EXPECT_EQ(Ask(0x20), 0x24);
   EXPECT_EQ(Ask(0x60), std::nullopt);
-  EXPECT_FALSE(i8042_.WriteData(0x61));
-  EXPECT_EQ(Ask(0x20), 0x61);
+  EXPECT_FALSE(i8042_.WriteData(0x41));
+  EXPECT_EQ(Ask(0x20), 0x61);  // there is no second port to turn on
   EXPECT_FALSE(Has(kSystemFlag));
   Ask(0xaa);
   EXPECT_TRUE(Has(kSystemFlag));
+}
+
+TEST_F(I8042Test, ACommandTakesOneByteOfData) {
+  EXPECT_FALSE(i8042_.WriteCommand(0x60));
+  EXPECT_FALSE(i8042_.WriteData(0x61));
+  EXPECT_FALSE(i8042_.WriteData(0x00));  // for the keyboard
+  EXPECT_EQ(Ask(0x20), 0x61);
 }
 
 TEST_F(I8042Test, KeyboardIsTurnedOffAndOn) {
@@ -92,6 +99,8 @@ TEST_F(I8042Test, StatusTellsCommandsFromData) {
   EXPECT_TRUE(Has(kCommandLast));
   EXPECT_FALSE(i8042_.WriteData(0x24));
   EXPECT_FALSE(Has(kCommandLast));
+  Ask(0xaa);
+  EXPECT_TRUE(Has(kCommandLast));
 }
 
 TEST_F(I8042Test, ACommandEndsTheWaitForAnothersData) {

@@ -88,6 +88,11 @@ TEST_F(PowerCoreTest, PowerOffAsAcpicaDoesIt) {
             HV_MACHINE_EVENT_POWER_OFF);
 }
 
+TEST_F(PowerCoreTest, BytesBehindTheOneThatEndsTheMachineChangeNothing) {
+  EXPECT_EQ(Out(HV_PORT_PM1_CONTROL + 1, 0xff00 | 5 << 2 | 1 << 5, 2).event,
+            HV_MACHINE_EVENT_POWER_OFF);
+}
+
 TEST_F(PowerCoreTest, PowerButtonIsASystemControlInterrupt) {
   Out(HV_PORT_PM1_EVENT + 2, 0x0100, 2);
   EXPECT_TRUE(Handle(kHost, HV_KIND_POWER_BUTTON, uint8_t{0}));

@@ -143,6 +143,7 @@ TEST_F(SerialCoreTest, DriversThatTakeOneCharacterAnInterruptGetAnEdgeForEach) {
   EXPECT_EQ(port_.lines, (Lines{1}));
   port_.Pass(1);
   EXPECT_EQ(port_.lines, (Lines{1, 0, 1}));
+  EXPECT_EQ(port_.wake_at_ns, service::kNever);
   EXPECT_EQ(port_.In(kData), 'b');
   port_.Pass(SerialCore::kCharacterNs);
   EXPECT_EQ(port_.lines, (Lines{1, 0, 1, 0, 1}));
@@ -168,8 +169,14 @@ TEST_F(SerialCoreTest, DriversThatAskTheIirAreNotInterruptedForEachCharacter) {
   for (int i = 0; i < 16; ++i) port_.Post(kData, 'x');
   EXPECT_EQ(port_.lines, (Lines{1, 0, 1}));
   EXPECT_EQ(port_.In(kIir) & 0xf, 0x2u);
+  EXPECT_EQ(port_.wake_at_ns, service::kNever);
   port_.Pass(10 * SerialCore::kCharacterNs);
   EXPECT_EQ(port_.lines, (Lines{1, 0, 1, 0}));
+}
+
+TEST_F(SerialCoreTest, AQuietPortAsksForNoTick) {
+  port_.In(kData);
+  EXPECT_EQ(port_.wake_at_ns, service::kNever);
 }
 
 TEST_F(SerialCoreTest, AnUnservedLineIsNotToldAnew) {
