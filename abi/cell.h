@@ -5,6 +5,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "abi/layout.h"
+
 #define HV_CELL_BYTES 64u
 #define HV_CELL_PAYLOAD_BYTES 48u
 
@@ -32,5 +34,11 @@ struct hv_cell {
   uint32_t tag;
   uint8_t payload[HV_CELL_PAYLOAD_BYTES];
 };
+HV_SIZE(hv_cell, HV_CELL_BYTES);
+HV_OFFSET(hv_cell, stamp, 0);
+HV_OFFSET(hv_cell, kind, 8);
+HV_OFFSET(hv_cell, epoch, 10);
+HV_OFFSET(hv_cell, tag, 12);
+HV_OFFSET(hv_cell, payload, 16);
 
 #endif /* HV_ABI_CELL_H_ */

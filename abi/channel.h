@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #include "abi/cell.h"
+#include "abi/layout.h"
 #include "abi/version.h"
 
 /* A ring's control line. `consumed` is the number of cells the consumer has taken and committed
@@ -14,6 +15,8 @@ struct hv_ring_control {
   uint64_t consumed;    /* written by the consumer, release; read by the producer, acquire */
   uint8_t reserved[56]; /* zero */
 };
+HV_SIZE(hv_ring_control, 64);
+HV_OFFSET(hv_ring_control, consumed, 0);
 
 /*
  *      0  header          16 bytes
@@ -38,6 +41,13 @@ struct hv_channel_header {
   struct hv_ring_control a_to_b;
   struct hv_ring_control b_to_a;
 };
+HV_SIZE(hv_channel_header, 192);
+HV_OFFSET(hv_channel_header, side_a, 16);
+HV_OFFSET(hv_channel_header, side_b, 20);
+HV_OFFSET(hv_channel_header, epoch, 24);
+HV_OFFSET(hv_channel_header, capacity, 28);
+HV_OFFSET(hv_channel_header, a_to_b, 64);
+HV_OFFSET(hv_channel_header, b_to_a, 128);
 
 #define HV_RING_MIN_CELLS 16u
 #define HV_RING_MAX_CELLS 65536u

@@ -4,12 +4,13 @@
 
 #include <stdint.h>
 
+#include "abi/layout.h"
 #include "abi/version.h"
 
 #define HV_CPUID_SUBLEAF_MATTERS 1u
 
-/* Values that depend on the vCPU or on its state (APIC id in leaves 1, 0xb, 0x1f; OSXSAVE and OSPKE;
- * the XSAVE size of leaf 0xd) are patched by the reader, not stored here. */
+/* Values that depend on the vCPU or on its state (APIC id in leaves 1, 0xb, 0x1f; OSXSAVE and
+ * OSPKE; the XSAVE size of leaf 0xd) are patched by the reader, not stored here. */
 struct hv_cpuid_entry {
   uint32_t leaf;
   uint32_t subleaf;
@@ -20,6 +21,14 @@ struct hv_cpuid_entry {
   uint32_t edx;
   uint32_t reserved;
 };
+HV_SIZE(hv_cpuid_entry, 32);
+HV_OFFSET(hv_cpuid_entry, leaf, 0);
+HV_OFFSET(hv_cpuid_entry, subleaf, 4);
+HV_OFFSET(hv_cpuid_entry, flags, 8);
+HV_OFFSET(hv_cpuid_entry, eax, 12);
+HV_OFFSET(hv_cpuid_entry, ebx, 16);
+HV_OFFSET(hv_cpuid_entry, ecx, 20);
+HV_OFFSET(hv_cpuid_entry, edx, 24);
 
 #define HV_MAX_CPUID_ENTRIES 120u
 
@@ -29,5 +38,8 @@ struct hv_cpuid_table {
   uint32_t reserved[11];
   struct hv_cpuid_entry entries[HV_MAX_CPUID_ENTRIES];
 };
+HV_SIZE(hv_cpuid_table, 64 + HV_MAX_CPUID_ENTRIES * 32);
+HV_OFFSET(hv_cpuid_table, count, 16);
+HV_OFFSET(hv_cpuid_table, entries, 64);
 
 #endif /* HV_ABI_CPUID_TABLE_H_ */

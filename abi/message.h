@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #include "abi/cell.h"
+#include "abi/layout.h"
 
 /* Sender -> receiver is given for each. "vCPU" is a vCPU thread of hv_kernel. */
 enum hv_kind {
@@ -29,7 +30,7 @@ enum hv_kind {
   HV_KIND_INTERRUPT = 33, /* hv_interrupt: ioapic_svc, MSI sources -> vcpu_svc */
   HV_KIND_EOI = 34,       /* hv_eoi: vcpu_svc -> ioapic_svc, level-triggered vectors only */
   HV_KIND_INTR = 35,      /* hv_intr: ioapic_svc -> vcpu_svc, output of the 8259 pair */
-  HV_KIND_INTA = 36,      /* hv_intr: vcpu_svc -> ioapic_svc, the vCPU took `vector` from the 8259 */
+  HV_KIND_INTA = 36, /* hv_intr: vcpu_svc -> ioapic_svc, the vCPU took `vector` from the 8259 */
 
   /* Time. */
   HV_KIND_DEADLINE_SET = 48,     /* hv_deadline: vcpu_svc -> timer_svc; time 0 disarms */
@@ -52,6 +53,11 @@ struct hv_access {
   uint8_t space;    /* enum hv_space */
   uint8_t reserved[30];
 };
+HV_SIZE(hv_access, HV_CELL_PAYLOAD_BYTES);
+HV_OFFSET(hv_access, address, 0);
+HV_OFFSET(hv_access, data, 8);
+HV_OFFSET(hv_access, width, 16);
+HV_OFFSET(hv_access, space, 17);
 
 /* What an answer asks of the machine as a whole. */
 enum hv_machine_event {
@@ -63,11 +69,15 @@ enum hv_machine_event {
 
 /* HV_KIND_READ_DONE, WRITE_DONE. */
 struct hv_access_done {
-  uint64_t data; /* reads: the value, zero-extended to 64 bits */
+  uint64_t data;  /* reads: the value, zero-extended to 64 bits */
   uint32_t event; /* enum hv_machine_event */
   uint32_t event_value;
   uint8_t reserved[32];
 };
+HV_SIZE(hv_access_done, HV_CELL_PAYLOAD_BYTES);
+HV_OFFSET(hv_access_done, data, 0);
+HV_OFFSET(hv_access_done, event, 8);
+HV_OFFSET(hv_access_done, event_value, 12);
 
 struct hv_msr {
   uint32_t index;
@@ -75,12 +85,18 @@ struct hv_msr {
   uint64_t value; /* writes */
   uint8_t reserved[32];
 };
+HV_SIZE(hv_msr, HV_CELL_PAYLOAD_BYTES);
+HV_OFFSET(hv_msr, index, 0);
+HV_OFFSET(hv_msr, value, 8);
 
 struct hv_msr_done {
   uint64_t value; /* reads */
   uint32_t fault; /* 1: the access takes #GP(0) */
   uint8_t reserved[36];
 };
+HV_SIZE(hv_msr_done, HV_CELL_PAYLOAD_BYTES);
+HV_OFFSET(hv_msr_done, value, 0);
+HV_OFFSET(hv_msr_done, fault, 8);
 
 /* HV_KIND_LINE: the level of one interrupt source. Sources of one GSI are ORed by ioapic_svc; the
  * source is the sending endpoint. An edge is a 1 followed by a 0. */
@@ -89,6 +105,9 @@ struct hv_line {
   uint32_t level; /* 0 or 1 */
   uint8_t reserved[40];
 };
+HV_SIZE(hv_line, HV_CELL_PAYLOAD_BYTES);
+HV_OFFSET(hv_line, gsi, 0);
+HV_OFFSET(hv_line, level, 4);
 
 /* Delivery modes as encoded in the ICR, redirection entries and MSI data (SDM vol. 3, 11.6.1). */
 enum hv_delivery_mode {
@@ -104,23 +123,35 @@ enum hv_delivery_mode {
 struct hv_interrupt {
   uint32_t destination; /* APIC id, logical or physical */
   uint8_t vector;
-  uint8_t delivery_mode;  /* enum hv_delivery_mode */
-  uint8_t logical;        /* 1: logical destination mode */
-  uint8_t level;          /* 1: level-triggered */
-  uint8_t assert_level;   /* 1: assert; 0: deassert (INIT level de-assert only) */
+  uint8_t delivery_mode; /* enum hv_delivery_mode */
+  uint8_t logical;       /* 1: logical destination mode */
+  uint8_t level;         /* 1: level-triggered */
+  uint8_t assert_level;  /* 1: assert; 0: deassert (INIT level de-assert only) */
   uint8_t reserved[39];
 };
+HV_SIZE(hv_interrupt, HV_CELL_PAYLOAD_BYTES);
+HV_OFFSET(hv_interrupt, destination, 0);
+HV_OFFSET(hv_interrupt, vector, 4);
+HV_OFFSET(hv_interrupt, delivery_mode, 5);
+HV_OFFSET(hv_interrupt, logical, 6);
+HV_OFFSET(hv_interrupt, level, 7);
+HV_OFFSET(hv_interrupt, assert_level, 8);
 
 struct hv_eoi {
   uint32_t vector;
   uint8_t reserved[44];
 };
+HV_SIZE(hv_eoi, HV_CELL_PAYLOAD_BYTES);
+HV_OFFSET(hv_eoi, vector, 0);
 
 struct hv_intr {
   uint32_t asserted; /* INTR only: 1 while the 8259 pair's output is high */
   uint32_t vector;   /* what an INTA would read now; INTA: what was read */
   uint8_t reserved[40];
 };
+HV_SIZE(hv_intr, HV_CELL_PAYLOAD_BYTES);
+HV_OFFSET(hv_intr, asserted, 0);
+HV_OFFSET(hv_intr, vector, 4);
 
 /* Times are nanoseconds of the machine's clock (see docs/ARCHITECTURE.md, Time). */
 struct hv_deadline {
@@ -129,16 +160,25 @@ struct hv_deadline {
   uint32_t generation; /* repeated in EXPIRED; an old generation is ignored */
   uint8_t reserved[32];
 };
+HV_SIZE(hv_deadline, HV_CELL_PAYLOAD_BYTES);
+HV_OFFSET(hv_deadline, time_ns, 0);
+HV_OFFSET(hv_deadline, vcpu, 8);
+HV_OFFSET(hv_deadline, generation, 12);
 
 struct hv_bytes {
   uint32_t length; /* 1 to HV_BYTES_MAX */
   uint8_t bytes[44];
 };
+HV_SIZE(hv_bytes, HV_CELL_PAYLOAD_BYTES);
+HV_OFFSET(hv_bytes, length, 0);
+HV_OFFSET(hv_bytes, bytes, 4);
 #define HV_BYTES_MAX 44u
 
 struct hv_credit {
   uint32_t bytes;
   uint8_t reserved[44];
 };
+HV_SIZE(hv_credit, HV_CELL_PAYLOAD_BYTES);
+HV_OFFSET(hv_credit, bytes, 0);
 
 #endif /* HV_ABI_MESSAGE_H_ */

@@ -16,23 +16,23 @@
 #define HV_ACPI_TABLES_END 0xfffffull
 
 /* Ports. */
-#define HV_PORT_PIC_MASTER 0x20    /* 0x20, 0x21 */
-#define HV_PORT_PIT 0x40           /* 0x40 to 0x43 */
+#define HV_PORT_PIC_MASTER 0x20 /* 0x20, 0x21 */
+#define HV_PORT_PIT 0x40        /* 0x40 to 0x43 */
 #define HV_PORT_I8042_DATA 0x60
-#define HV_PORT_SPEAKER 0x61       /* timer_svc: gate and output of counter 2 */
+#define HV_PORT_SPEAKER 0x61 /* timer_svc: gate and output of counter 2 */
 #define HV_PORT_I8042_COMMAND 0x64
-#define HV_PORT_CMOS_INDEX 0x70    /* 0x70, 0x71 */
-#define HV_PORT_PIC_SLAVE 0xa0     /* 0xa0, 0xa1 */
+#define HV_PORT_CMOS_INDEX 0x70 /* 0x70, 0x71 */
+#define HV_PORT_PIC_SLAVE 0xa0  /* 0xa0, 0xa1 */
 #define HV_PORT_DEBUG_EXIT 0xf4
-#define HV_PORT_COM1 0x3f8         /* 8 ports */
-#define HV_PORT_ELCR 0x4d0         /* 0x4d0, 0x4d1 */
-#define HV_PORT_PM1_EVENT 0x600    /* 0x600 to 0x603: PM1 status and enable */
-#define HV_PORT_PM1_CONTROL 0x604  /* 2 ports */
-#define HV_PORT_PM_TIMER 0x608     /* 4 ports; timer_svc */
-#define HV_PORT_RESET 0xcf9        /* also the FADT's RESET_REG, value 6 */
+#define HV_PORT_COM1 0x3f8        /* 8 ports */
+#define HV_PORT_ELCR 0x4d0        /* 0x4d0, 0x4d1 */
+#define HV_PORT_PM1_EVENT 0x600   /* 0x600 to 0x603: PM1 status and enable */
+#define HV_PORT_PM1_CONTROL 0x604 /* 2 ports */
+#define HV_PORT_PM_TIMER 0x608    /* 4 ports; timer_svc */
+#define HV_PORT_RESET 0xcf9       /* also the FADT's RESET_REG, value 6 */
 #define HV_RESET_VALUE 0x06
-#define HV_SLEEP_TYPE_S5 5         /* SLP_TYP of \_S5 */
-#define HV_PORT_POST 0x80          /* POST codes; also the port Linux uses for I/O delays */
+#define HV_SLEEP_TYPE_S5 5 /* SLP_TYP of \_S5 */
+#define HV_PORT_POST 0x80  /* POST codes; also the port Linux uses for I/O delays */
 
 /* Interrupts: ISA IRQ n is GSI n, but for the override 0 -> 2. */
 #define HV_GSI_PIT 2
@@ -40,7 +40,7 @@
 #define HV_GSI_RTC 8
 #define HV_GSI_SCI 9 /* level, active high */
 #define HV_IOAPIC_INPUTS 24
-#define HV_IOAPIC_ID 0  /* its APIC id is the number of vCPUs in the MADT */
+#define HV_IOAPIC_ID 0 /* its APIC id is the number of vCPUs in the MADT */
 
 #define HV_PM_TIMER_HZ 3579545
 #define HV_PIT_HZ 1193182

@@ -4,6 +4,7 @@
 
 #include <stdint.h>
 
+#include "abi/layout.h"
 #include "abi/version.h"
 
 enum hv_space { HV_SPACE_PORT = 0, HV_SPACE_MMIO = 1 };
@@ -20,6 +21,12 @@ struct hv_route {
   uint16_t flags;    /* HV_ROUTE_* */
   uint64_t reserved;
 };
+HV_SIZE(hv_route, 32);
+HV_OFFSET(hv_route, first, 0);
+HV_OFFSET(hv_route, last, 8);
+HV_OFFSET(hv_route, endpoint, 16);
+HV_OFFSET(hv_route, space, 20);
+HV_OFFSET(hv_route, flags, 22);
 
 #define HV_MEMORY_READ_ONLY 1u /* ROM: guest writes go to the route of the address */
 #define HV_MEMORY_LOG_DIRTY 2u /* set a bit of the dirty log for each page written */
@@ -32,6 +39,11 @@ struct hv_memory_slot {
   uint32_t flags; /* HV_MEMORY_* */
   uint32_t reserved;
 };
+HV_SIZE(hv_memory_slot, 32);
+HV_OFFSET(hv_memory_slot, address, 0);
+HV_OFFSET(hv_memory_slot, bytes, 8);
+HV_OFFSET(hv_memory_slot, offset, 16);
+HV_OFFSET(hv_memory_slot, flags, 24);
 
 #define HV_MAX_ROUTES 256u
 #define HV_MAX_MEMORY_SLOTS 64u
@@ -49,6 +61,12 @@ struct hv_route_table {
   struct hv_route routes[HV_MAX_ROUTES];
   struct hv_memory_slot slots[HV_MAX_MEMORY_SLOTS];
 };
+HV_SIZE(hv_route_table, 64 + HV_MAX_ROUTES * 32 + HV_MAX_MEMORY_SLOTS * 32);
+HV_OFFSET(hv_route_table, generation, 16);
+HV_OFFSET(hv_route_table, route_count, 20);
+HV_OFFSET(hv_route_table, slot_count, 24);
+HV_OFFSET(hv_route_table, routes, 64);
+HV_OFFSET(hv_route_table, slots, 8256);
 
 /* Dirty log: one bit a page of the RAM segment, set with a relaxed atomic OR by whoever writes
  * guest RAM, taken with exchange by mmu_svc. The words follow the 64-byte header. */
@@ -58,5 +76,7 @@ struct hv_dirty_log {
   uint8_t reserved[40];
   /* uint64_t words[(pages + 63) / 64] */
 };
+HV_SIZE(hv_dirty_log, 64);
+HV_OFFSET(hv_dirty_log, pages, 16);
 
 #endif /* HV_ABI_ROUTE_TABLE_H_ */

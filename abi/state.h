@@ -5,10 +5,11 @@
 #include <stdint.h>
 
 #include "abi/cell.h"
+#include "abi/layout.h"
 #include "abi/version.h"
 
-#define HV_MAX_CHANNELS 80u  /* channels of one service */
-#define HV_OUTBOX_CELLS 64u  /* messages one step may send */
+#define HV_MAX_CHANNELS 80u /* channels of one service */
+#define HV_OUTBOX_CELLS 64u /* messages one step may send */
 #define HV_STATE_MAX_BYTES (1u << 20)
 
 /* One message of a step, with the place where it goes. Publishing it again changes nothing. */
@@ -19,6 +20,10 @@ struct hv_outbox_entry {
   uint64_t reserved1[6];
   struct hv_cell cell; /* as it will stand in the ring, stamp included */
 };
+HV_SIZE(hv_outbox_entry, 128);
+HV_OFFSET(hv_outbox_entry, channel, 0);
+HV_OFFSET(hv_outbox_entry, position, 8);
+HV_OFFSET(hv_outbox_entry, cell, 64);
 
 /* One of the two copies. `consumed[i]` and `produced[i]` are positions in the inbound and outbound
  * ring of channel i. state bytes follow the struct. */
@@ -32,6 +37,14 @@ struct hv_state_copy {
   uint32_t reserved[9];
   struct hv_outbox_entry outbox[HV_OUTBOX_CELLS];
 };
+HV_SIZE(hv_state_copy, 1344 + HV_OUTBOX_CELLS * 128);
+HV_OFFSET(hv_state_copy, consumed, 0);
+HV_OFFSET(hv_state_copy, produced, 640);
+HV_OFFSET(hv_state_copy, wake_at_ns, 1280);
+HV_OFFSET(hv_state_copy, now_ns, 1288);
+HV_OFFSET(hv_state_copy, steps, 1296);
+HV_OFFSET(hv_state_copy, outbox_count, 1304);
+HV_OFFSET(hv_state_copy, outbox, 1344);
 
 /*
  *     0  header, role, epoch, state layout and size
@@ -41,25 +54,36 @@ struct hv_state_copy {
  *
  * commit: number of committed steps. Its low bit names the current copy. A step works on the other
  * copy and ends with one release store of commit + 1. Who attaches reads it with acquire, publishes
- * the outbox of the current copy again, and goes on. 0 means that nobody has attached yet: the first
- * step is to reset the state.
+ * the outbox of the current copy again, and goes on. 0 means that nobody has attached yet: the
+ * first step is to reset the state.
  */
 struct hv_state_header {
   struct hv_segment_header header;
-  uint32_t role;           /* enum hv_role */
-  uint32_t epoch;          /* of the process that may write; hvd raises it before each attach */
-  uint32_t state_bytes;    /* size of the state proper */
-  uint32_t state_layout;   /* the service's own layout version */
+  uint32_t role;         /* enum hv_role */
+  uint32_t epoch;        /* of the process that may write; hvd raises it before each attach */
+  uint32_t state_bytes;  /* size of the state proper */
+  uint32_t state_layout; /* the service's own layout version */
   uint8_t reserved0[32];
   uint64_t commit;
   uint8_t reserved1[56];
-  uint64_t received;   /* messages taken */
-  uint64_t sent;       /* messages published */
-  uint64_t refused;    /* cells refused: unknown kind, wrong epoch, bad stamp, bad payload */
-  uint64_t heartbeat;  /* raised at each turn of the poll loop */
-  uint64_t waiting;    /* 1 while asleep with nothing to do */
+  uint64_t received;  /* messages taken */
+  uint64_t sent;      /* messages published */
+  uint64_t refused;   /* cells refused: unknown kind, wrong epoch, bad stamp, bad payload */
+  uint64_t heartbeat; /* raised at each turn of the poll loop */
+  uint64_t waiting;   /* 1 while asleep with nothing to do */
   uint8_t reserved2[24];
 };
+HV_SIZE(hv_state_header, 192);
+HV_OFFSET(hv_state_header, role, 16);
+HV_OFFSET(hv_state_header, epoch, 20);
+HV_OFFSET(hv_state_header, state_bytes, 24);
+HV_OFFSET(hv_state_header, state_layout, 28);
+HV_OFFSET(hv_state_header, commit, 64);
+HV_OFFSET(hv_state_header, received, 128);
+HV_OFFSET(hv_state_header, sent, 136);
+HV_OFFSET(hv_state_header, refused, 144);
+HV_OFFSET(hv_state_header, heartbeat, 152);
+HV_OFFSET(hv_state_header, waiting, 160);
 
 #define HV_STATE_COPIES_OFFSET 4096u
 #define HV_STATE_COPY_BYTES(state_bytes) \

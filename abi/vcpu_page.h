@@ -5,6 +5,7 @@
 
 #include <stdint.h>
 
+#include "abi/layout.h"
 #include "abi/version.h"
 
 /* hv_vcpu_page.pending:
@@ -14,24 +15,24 @@
  * |           generation           |   0   | EXT|SIPI|INIT| NMI| INT|  0  | vector  |
  * +--------------------------------+-------+----+----+----+----+----+-----+---------+
  *
- * One 64-bit release store publishes it. vcpu_svc publishes a new generation when what is to be taken
- * next changes; the event bits zero mean nothing is pending. A generation is taken once. Of several
- * bits hv_kernel takes the most urgent: INIT, SIPI, NMI, INT.
+ * One 64-bit release store publishes it. vcpu_svc publishes a new generation when what is to be
+ * taken next changes; the event bits zero mean nothing is pending. A generation is taken once. Of
+ * several bits hv_kernel takes the most urgent: INIT, SIPI, NMI, INT.
  *
  * `taken` has the same layout: what hv_kernel took last, its generation, the one event bit and
- * the vector. It is stored before the guest runs on, and HV_KIND_INJECTED asks vcpu_svc to look. That
- * message may be overtaken by what the guest causes next: an edge of the very interrupt it just took
- * must not be mistaken for one that was still pending. So vcpu_svc looks at `taken` before it delivers
- * anything to the vCPU, and the message says nothing itself.
+ * the vector. It is stored before the guest runs on, and HV_KIND_INJECTED asks vcpu_svc to look.
+ * That message may be overtaken by what the guest causes next: an edge of the very interrupt it
+ * just took must not be mistaken for one that was still pending. So vcpu_svc looks at `taken`
+ * before it delivers anything to the vCPU, and the message says nothing itself.
  *
- * vcpu_svc answers with `acknowledged`, the generation of the last `taken` it has seen. Until that is
- * the one of hv_kernel's last `taken`, hv_kernel takes nothing more: what is pending was published by
- * who did not know of it. */
+ * vcpu_svc answers with `acknowledged`, the generation of the last `taken` it has seen. Until that
+ * is the one of hv_kernel's last `taken`, hv_kernel takes nothing more: what is pending was
+ * published by who did not know of it. */
 #define HV_PENDING_VECTOR_MASK 0xffull
 #define HV_PENDING_INTERRUPT (1ull << 12) /* maskable interrupt `vector` */
 #define HV_PENDING_NMI (1ull << 13)
 #define HV_PENDING_INIT (1ull << 14)
-#define HV_PENDING_SIPI (1ull << 15) /* start at `vector` << 12 */
+#define HV_PENDING_SIPI (1ull << 15)   /* start at `vector` << 12 */
 #define HV_PENDING_EXTINT (1ull << 16) /* with INT: the vector is the 8259 pair's */
 #define HV_PENDING_EVENTS (0xfull << 12)
 #define HV_PENDING_GENERATION_SHIFT 32
@@ -53,5 +54,11 @@ struct hv_vcpu_page {
   uint64_t taken; /* written by hv_kernel; in a cache line of its own */
   uint8_t reserved3[56];
 };
+HV_SIZE(hv_vcpu_page, 192);
+HV_OFFSET(hv_vcpu_page, attention, 64);
+HV_OFFSET(hv_vcpu_page, pending, 72);
+HV_OFFSET(hv_vcpu_page, acknowledged, 80);
+HV_OFFSET(hv_vcpu_page, tpr, 84);
+HV_OFFSET(hv_vcpu_page, taken, 128);
 
 #endif /* HV_ABI_VCPU_PAGE_H_ */

@@ -5,9 +5,25 @@
 
 #include <stdint.h>
 
+#include "abi/layout.h"
+
 enum hv_gpr {
-  HV_RAX, HV_RCX, HV_RDX, HV_RBX, HV_RSP, HV_RBP, HV_RSI, HV_RDI,
-  HV_R8, HV_R9, HV_R10, HV_R11, HV_R12, HV_R13, HV_R14, HV_R15
+  HV_RAX,
+  HV_RCX,
+  HV_RDX,
+  HV_RBX,
+  HV_RSP,
+  HV_RBP,
+  HV_RSI,
+  HV_RDI,
+  HV_R8,
+  HV_R9,
+  HV_R10,
+  HV_R11,
+  HV_R12,
+  HV_R13,
+  HV_R14,
+  HV_R15
 };
 
 enum hv_segment_register { HV_ES, HV_CS, HV_SS, HV_DS, HV_FS, HV_GS };
@@ -23,6 +39,11 @@ struct hv_segment_state {
   uint32_t attributes;
   uint32_t reserved1;
 };
+HV_SIZE(hv_segment_state, 24);
+HV_OFFSET(hv_segment_state, base, 0);
+HV_OFFSET(hv_segment_state, limit, 8);
+HV_OFFSET(hv_segment_state, selector, 12);
+HV_OFFSET(hv_segment_state, attributes, 16);
 #define HV_SEGMENT_UNUSABLE (1u << 16)
 
 struct hv_descriptor_table {
@@ -30,6 +51,9 @@ struct hv_descriptor_table {
   uint16_t limit;
   uint8_t reserved[6];
 };
+HV_SIZE(hv_descriptor_table, 16);
+HV_OFFSET(hv_descriptor_table, base, 0);
+HV_OFFSET(hv_descriptor_table, limit, 8);
 
 #define HV_XSAVE_BYTES 4096u
 
@@ -49,13 +73,45 @@ struct hv_vcpu_state {
   uint64_t kernel_gs_base;
   uint64_t sysenter_cs, sysenter_esp, sysenter_eip;
   uint64_t pat, tsc_aux;
-  uint64_t tsc_offset; /* guest TSC = host TSC + tsc_offset */
-  uint32_t activity;   /* enum hv_activity */
+  uint64_t tsc_offset;       /* guest TSC = host TSC + tsc_offset */
+  uint32_t activity;         /* enum hv_activity */
   uint32_t interrupt_shadow; /* 1: STI, 2: MOV SS */
   uint32_t nmi_blocked;
   uint32_t reserved;
   uint8_t xsave[HV_XSAVE_BYTES]; /* standard (not compacted) XSAVE format */
 };
+HV_SIZE(hv_vcpu_state, 4688);
+HV_OFFSET(hv_vcpu_state, gpr, 0);
+HV_OFFSET(hv_vcpu_state, rip, 128);
+HV_OFFSET(hv_vcpu_state, rflags, 136);
+HV_OFFSET(hv_vcpu_state, segment, 144);
+HV_OFFSET(hv_vcpu_state, ldtr, 288);
+HV_OFFSET(hv_vcpu_state, tr, 312);
+HV_OFFSET(hv_vcpu_state, gdtr, 336);
+HV_OFFSET(hv_vcpu_state, idtr, 352);
+HV_OFFSET(hv_vcpu_state, cr0, 368);
+HV_OFFSET(hv_vcpu_state, cr2, 376);
+HV_OFFSET(hv_vcpu_state, cr3, 384);
+HV_OFFSET(hv_vcpu_state, cr4, 392);
+HV_OFFSET(hv_vcpu_state, cr8, 400);
+HV_OFFSET(hv_vcpu_state, dr, 408);
+HV_OFFSET(hv_vcpu_state, xcr0, 472);
+HV_OFFSET(hv_vcpu_state, efer, 480);
+HV_OFFSET(hv_vcpu_state, star, 488);
+HV_OFFSET(hv_vcpu_state, lstar, 496);
+HV_OFFSET(hv_vcpu_state, cstar, 504);
+HV_OFFSET(hv_vcpu_state, sfmask, 512);
+HV_OFFSET(hv_vcpu_state, kernel_gs_base, 520);
+HV_OFFSET(hv_vcpu_state, sysenter_cs, 528);
+HV_OFFSET(hv_vcpu_state, sysenter_esp, 536);
+HV_OFFSET(hv_vcpu_state, sysenter_eip, 544);
+HV_OFFSET(hv_vcpu_state, pat, 552);
+HV_OFFSET(hv_vcpu_state, tsc_aux, 560);
+HV_OFFSET(hv_vcpu_state, tsc_offset, 568);
+HV_OFFSET(hv_vcpu_state, activity, 576);
+HV_OFFSET(hv_vcpu_state, interrupt_shadow, 580);
+HV_OFFSET(hv_vcpu_state, nmi_blocked, 584);
+HV_OFFSET(hv_vcpu_state, xsave, 592);
 
 enum hv_activity { HV_ACTIVITY_RUNNING = 0, HV_ACTIVITY_HALTED = 1, HV_ACTIVITY_WAIT_FOR_SIPI = 2 };
 

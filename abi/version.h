@@ -4,6 +4,8 @@
 
 #include <stdint.h>
 
+#include "abi/layout.h"
+
 /* Raised when a layout or the meaning of a message changes. Peers of different majors refuse each
  * other, naming both. */
 #define HV_ABI_MAJOR 1u
@@ -25,6 +27,11 @@ struct hv_segment_header {
   uint32_t major;   /* HV_ABI_MAJOR of the process that made the segment */
   uint32_t minor;
 };
+HV_SIZE(hv_segment_header, 16);
+HV_OFFSET(hv_segment_header, magic, 0);
+HV_OFFSET(hv_segment_header, segment, 4);
+HV_OFFSET(hv_segment_header, major, 8);
+HV_OFFSET(hv_segment_header, minor, 12);
 
 #define HV_SEGMENT_MAGIC 0x31565648u /* "HVV1" */
 

@@ -4,6 +4,7 @@
 
 #include <stdint.h>
 
+#include "abi/layout.h"
 #include "abi/version.h"
 
 /* One wake segment an endpoint; its peers map it too. The owner, before it sleeps, stores
@@ -17,6 +18,9 @@ struct hv_wake {
   uint32_t sleeping;
   uint8_t reserved1[56];
 };
+HV_SIZE(hv_wake, 128);
+HV_OFFSET(hv_wake, word, 64);
+HV_OFFSET(hv_wake, sleeping, 68);
 
 /* One a machine, mapped by all its parts: which services may spin. A service that handles a message
  * writes its endpoint to hot[spinner slot] (round robin over `slots`); a service spins only while
@@ -31,5 +35,9 @@ struct hv_spin_budget {
   uint32_t hot[HV_SPIN_SLOTS];
   uint8_t reserved1[32];
 };
+HV_SIZE(hv_spin_budget, 128);
+HV_OFFSET(hv_spin_budget, slots, 16);
+HV_OFFSET(hv_spin_budget, next, 20);
+HV_OFFSET(hv_spin_budget, hot, 64);
 
 #endif /* HV_ABI_WAKE_H_ */
