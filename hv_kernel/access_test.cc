@@ -1,77 +1,20 @@
 #include "hv_kernel/access.h"
 
-#include <map>
 #include <memory>
-#include <vector>
+#include <utility>
 
 #include "abi/message.h"
 #include "gtest/gtest.h"
+#include "hv_kernel/fake_line.h"
+#include "hv_kernel/fake_vcpu.h"
 
 namespace hv {
 namespace {
-
-using service::Outgoing;
-using service::Payload;
 
 constexpr uint32_t kSerial = HV_ENDPOINT(HV_ROLE_SERIAL, 0);
 constexpr uint32_t kPower = HV_ENDPOINT(HV_ROLE_POWER, 0);
 constexpr uint32_t kVcpu = HV_ENDPOINT(HV_ROLE_VCPU, 0);
 constexpr uint32_t kMmu = HV_ENDPOINT(HV_ROLE_MMU, 0);
-
-// A service at the other end that records what it gets and answers what it was told to.
-class FakeLine : public Line {
- public:
-  struct Seen {
-    uint16_t kind;
-    Payload payload;
-  };
-
-  std::optional<Payload> Call(uint16_t kind, uint16_t, const Payload& payload) override {
-    seen.push_back({kind, payload});
-    if (stopping) return std::nullopt;
-    return answer;
-  }
-  bool Post(uint16_t kind, const Payload& payload) override {
-    seen.push_back({kind, payload});
-    return !stopping;
-  }
-  template <typename T>
-  void Answer(const T& value) {
-    answer = Outgoing::Of(0, 0, 0, value).payload;
-  }
-  hv_access access(size_t i) const {
-    hv_access value;
-    std::memcpy(&value, seen.at(i).payload.data(), sizeof(value));
-    return value;
-  }
-
-  std::vector<Seen> seen;
-  Payload answer{};
-  bool stopping = false;
-};
-
-// A guest CPU that remembers how its exit was completed.
-class FakeVcpu : public VcpuEngine {
- public:
-  Exit Run() override { return {ExitReason::kAttention}; }
-  void CompleteRead(uint64_t value) override { read = value; }
-  void CompleteWrite() override { ++writes; }
-  void CompleteWithFault() override { ++faults; }
-  bool CanTakeInterrupt() const override { return true; }
-  bool CanTakeNmi() const override { return true; }
-  void InjectInterrupt(uint8_t) override {}
-  void InjectNmi() override {}
-  void RequestInterruptWindow(bool) override {}
-  void RequestNmiWindow(bool) override {}
-  void GetState(hv_vcpu_state&) const override {}
-  absl::Status SetState(const hv_vcpu_state&) override { return absl::OkStatus(); }
-  std::string Describe() const override { return ""; }
-  std::string BytesAtRip() const override { return ""; }
-
-  std::optional<uint64_t> read;
-  int writes = 0;
-  int faults = 0;
-};
 
 class AccessTest : public testing::Test {
  protected:
@@ -98,7 +41,8 @@ class AccessTest : public testing::Test {
     lines_.Add(endpoint, std::move(line));
     return raw;
   }
-  AccessServer::Result Serve(ExitReason reason, uint64_t address, uint8_t width, uint64_t data = 0) {
+  AccessServer::Result Serve(ExitReason reason, uint64_t address, uint8_t width,
+                             uint64_t data = 0) {
     return server_.Serve({reason, width, address, data}, vcpu_);
   }
 

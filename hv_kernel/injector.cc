@@ -59,7 +59,10 @@ Injector::Result Injector::Offer() {
     const Result result = OfferNmi(event);
     if (result != Result::kNothing) return result;
   }
-  return event.interrupt() ? OfferInterrupt(event) : Result::kNothing;
+  if (event.interrupt()) return OfferInterrupt(event);
+  // A window left open for what is no longer pending would end each entry before it began.
+  engine_.RequestInterruptWindow(false);
+  return Result::kNothing;
 }
 
 Injector::Result Injector::OfferNmi(const PendingEvent& event) {

@@ -90,6 +90,8 @@ grpc::Status KernelControl::Resume(grpc::ServerContext*, const hv::v1::KernelRes
 
 grpc::Status KernelControl::Stop(grpc::ServerContext*, const hv::v1::KernelStopRequest*,
                                  hv::v1::KernelStopResponse*) {
+  // Before the lock: a Pause may hold it for as long as a service leaves a vCPU without an answer.
+  machine_.RequestStop();
   std::lock_guard lock(mutex_);
   machine_.Stop();
   return grpc::Status::OK;

@@ -186,9 +186,11 @@ absl::Status Machine::Resume() {
   return absl::OkStatus();
 }
 
+void Machine::RequestStop() { control_->Stop({.cause = StopCause::kRequested}); }
+
 void Machine::Stop() {
   if (control_ == nullptr) return;
-  control_->Stop({.cause = StopCause::kRequested});
+  RequestStop();
   for (const auto& vcpu : vcpus_) {
     if (vcpu->thread.joinable()) vcpu->thread.join();
   }

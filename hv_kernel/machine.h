@@ -18,7 +18,7 @@
 
 namespace hv {
 
-// All calls from the control thread.
+// All calls from one thread at a time, but where it says otherwise.
 class Machine {
  public:
   // Builds everything up to the first instruction. InvalidArgument: the manifest is not a machine's;
@@ -30,6 +30,8 @@ class Machine {
   absl::Status Start();
   absl::Status Pause();
   absl::Status Resume();
+  // Any thread: tells every vCPU to end, whatever it waits for; ends a Pause that waits for them.
+  void RequestStop();
   // Ends every vCPU; returns when all are gone.
   void Stop();
   // Blocks until the machine has stopped, or `give_up` says so (asked several times a second).

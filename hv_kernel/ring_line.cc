@@ -75,6 +75,8 @@ std::optional<service::Payload> RingLine::Call(uint16_t kind, uint16_t answer_ki
                       service::MayReceive(peer_role_, HV_ROLE_KERNEL, cell.kind);
     if (!ours) {
       statistics_.refused_messages.Add();
+      // Who never stops talking must not keep this thread from stopping.
+      if (control_.stopping()) return std::nullopt;
       continue;
     }
     service::Payload answer;

@@ -18,7 +18,8 @@ class RouterTest : public testing::Test {
     table_->header = {HV_SEGMENT_MAGIC, HV_SEGMENT_ROUTE_TABLE, HV_ABI_MAJOR, HV_ABI_MINOR};
     table_->generation = 2;
   }
-  void AddRoute(uint16_t space, uint64_t first, uint64_t last, uint32_t endpoint, uint16_t flags = 0) {
+  void AddRoute(uint16_t space, uint64_t first, uint64_t last, uint32_t endpoint,
+                uint16_t flags = 0) {
     table_->routes[table_->route_count++] = {first, last, endpoint, space, flags, 0};
   }
   void AddSlot(uint64_t address, uint64_t bytes) {

@@ -72,6 +72,21 @@ TEST(RunControlTest, AParkedMachineCanBeStopped) {
   EXPECT_TRUE(control.stopping());
 }
 
+TEST(RunControlTest, AStopEndsAPauseThatWaitsForAThreadThatWaitsForAService) {
+  RunControl control(1, [] {});
+  control.Resume();
+  std::thread asking([&] {
+    while (!control.stopping()) std::this_thread::yield();
+    control.Leave();
+  });
+  std::thread pausing([&] { control.Pause(); });
+  while (!control.paused()) std::this_thread::yield();
+  control.Stop({.cause = StopCause::kRequested});
+  pausing.join();
+  asking.join();
+  EXPECT_TRUE(control.stopped().has_value());
+}
+
 TEST(RunControlTest, PauseKicksTheThreads) {
   std::atomic<int> kicks{0};
   RunControl control(1, [&] { kicks.fetch_add(1); });
