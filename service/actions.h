@@ -23,8 +23,8 @@ class Actions {
   }
   void Push(const Outgoing& message);
 
-  // When Tick() is wanted, machine time in nanoseconds; kNever for not at all. Each step starts with
-  // the time the last one asked for.
+  // When Tick() is wanted, machine time in nanoseconds; kNever for not at all. Each step starts
+  // with the time the last one asked for.
   void WakeAt(uint64_t time_ns) { wake_at_ns_ = time_ns; }
   uint64_t wake_at_ns() const { return wake_at_ns_; }
 

@@ -85,8 +85,8 @@ absl::StatusOr<Attachment> Attachment::Receive(int socket) {
 absl::Status Attachment::MapAll(std::vector<UniqueFd>& fds) {
   for (const auto& segment : manifest_.segments()) {
     if (segment.fd() >= fds.size()) {
-      return absl::InvalidArgumentError(absl::StrCat("manifest: names descriptor ", segment.fd(),
-                                                     " of ", fds.size()));
+      return absl::InvalidArgumentError(
+          absl::StrCat("manifest: names descriptor ", segment.fd(), " of ", fds.size()));
     }
     auto mapping = ring::Mapping::Map(fds[segment.fd()].get(), segment.bytes(), segment.writable());
     if (!mapping.ok()) return mapping.status();
@@ -94,8 +94,8 @@ absl::Status Attachment::MapAll(std::vector<UniqueFd>& fds) {
                          segment.peer(), segment.writable(), *std::move(mapping)});
   }
   if (manifest_.control_fd() >= fds.size()) {
-    return absl::InvalidArgumentError(absl::StrCat("manifest: control descriptor ",
-                                                   manifest_.control_fd(), " of ", fds.size()));
+    return absl::InvalidArgumentError(
+        absl::StrCat("manifest: control descriptor ", manifest_.control_fd(), " of ", fds.size()));
   }
   control_ = std::move(fds[manifest_.control_fd()]);
   return absl::OkStatus();

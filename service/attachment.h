@@ -31,8 +31,9 @@ class Attachment {
     ring::Mapping mapping;
   };
 
-  // Waits for the manifest on `socket`, checks it and maps what it names. Unavailable: the other side
-  // closed. FailedPrecondition: another ABI major, naming both. InvalidArgument: says what is wrong.
+  // Waits for the manifest on `socket`, checks it and maps what it names. Unavailable: the other
+  // side closed. FailedPrecondition: another ABI major, naming both. InvalidArgument: says what is
+  // wrong.
   static absl::StatusOr<Attachment> Receive(int socket);
 
   const hv::v1::Manifest& manifest() const { return manifest_; }

@@ -26,15 +26,15 @@ class Core {
 
   // Power-on state, into zeroed bytes. May send, e.g. initial line levels.
   virtual void Reset(void* state, uint64_t now_ns, Actions& actions) const = 0;
-  // One message. Unknown or malformed content is ignored or answered as hardware would, never fatal;
-  // returns false to have it counted as refused.
+  // One message. Unknown or malformed content is ignored or answered as hardware would, never
+  // fatal; returns false to have it counted as refused.
   virtual bool Handle(void* state, const Message& message, uint64_t now_ns,
                       Actions& actions) const = 0;
   // The time asked for with WakeAt has come.
   virtual void Tick(void* state, uint64_t now_ns, Actions& actions) const = 0;
 
-  // Writes what other processes read in shared pages (vCPU pages, route table) from committed state.
-  // Called after each commit and on attach; must be idempotent. No other effect.
+  // Writes what other processes read in shared pages (vCPU pages, route table) from committed
+  // state. Called after each commit and on attach; must be idempotent. No other effect.
   virtual void Project(const void* state) { (void)state; }
 
   // State as serialized Protobuf (versioned, readable by another implementation), and back.
@@ -51,8 +51,7 @@ class TypedCore : public Core {
   void Reset(void* state, uint64_t now_ns, Actions& actions) const final {
     Reset(*static_cast<S*>(state), now_ns, actions);
   }
-  bool Handle(void* state, const Message& message, uint64_t now_ns,
-              Actions& actions) const final {
+  bool Handle(void* state, const Message& message, uint64_t now_ns, Actions& actions) const final {
     return Handle(*static_cast<S*>(state), message, now_ns, actions);
   }
   void Tick(void* state, uint64_t now_ns, Actions& actions) const final {

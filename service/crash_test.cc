@@ -180,7 +180,8 @@ TEST_F(CrashTest, OneCrashAfterAnyStoreChangesNothing) {
     if (!finished) world.RunProcess({});
     ExpectSameAsUndisturbed(world, crash_at);
   }
-  // Eight stores a published cell and one a commit, at the least: the loop really went through them.
+  // Eight stores a published cell and one a commit, at the least: the loop really went through
+  // them.
   EXPECT_GT(crash_at, static_cast<int>(kMessages * 9));
 }
 

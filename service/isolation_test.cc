@@ -24,9 +24,10 @@ class IsolationTest : public testing::Test {
         control_(process_.Attach(machine_, 1)) {}
 
   uint64_t Probe(uint64_t address) {
-    const hv_access access{
-        .address = address, .data = static_cast<uint64_t>(getpid()), .width = 4,
-        .space = HV_SPACE_PORT};
+    const hv_access access{.address = address,
+                           .data = static_cast<uint64_t>(getpid()),
+                           .width = 4,
+                           .space = HV_SPACE_PORT};
     machine_.vcpu_thread().Send(HV_KIND_READ, ++tag_, &access, sizeof(access));
     const auto answer = machine_.vcpu_thread().Receive();
     if (!answer || answer->kind != HV_KIND_READ_DONE || answer->tag != tag_) {

@@ -44,9 +44,7 @@ class PollLoopTest : public testing::Test {
     std::memcpy(cell.payload, &number, sizeof(number));
     sender_.Push(cell);
   }
-  SumState state() {
-    return *static_cast<const SumState*>(committer_->state().current_state());
-  }
+  SumState state() { return *static_cast<const SumState*>(committer_->state().current_state()); }
 
   std::vector<uint64_t> segment_;
   ring::TestChannel channel_{kCapacity};
@@ -81,7 +79,8 @@ TEST_F(PollLoopTest, AKindThatThePeerMayNotSendIsRefusedAndCounted) {
   Send(HV_KIND_INJECTED, 1);
   EXPECT_TRUE(loop_->Turn());
   EXPECT_EQ(state().messages, 0u);
-  EXPECT_EQ(committer_->state().header().refused, 2u) << "the message, and the line to no ioapic_svc";
+  EXPECT_EQ(committer_->state().header().refused, 2u)
+      << "the message, and the line to no ioapic_svc";
 }
 
 TEST_F(PollLoopTest, AFullRingHoldsBackReceiving) {

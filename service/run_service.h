@@ -27,8 +27,8 @@ struct ServiceSpec {
 };
 
 // Receives the manifest on descriptor 3, attaches, shuts the sandbox and runs until it is killed: a
-// service outlives its supervisor. Returns main's exit status when it could not attach, with one line
-// on standard error.
+// service outlives its supervisor. Returns main's exit status when it could not attach, with one
+// line on standard error.
 int RunService(const ServiceSpec& spec);
 
 }  // namespace hv::service

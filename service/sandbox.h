@@ -1,5 +1,5 @@
-// Shuts a process in: after this it can compute, use what it has mapped, and talk on the descriptors
-// it has. Nothing else.
+// Shuts a process in: after this it can compute, use what it has mapped, and talk on the
+// descriptors it has. Nothing else.
 #pragma once
 
 #include <span>
@@ -13,8 +13,9 @@ struct SandboxReport {
   std::vector<std::string> missing;  // what the host did not permit, with the reason
 };
 
-// Before any thread is started: own namespaces with an empty root, no new privileges, no core dumps,
-// no descriptors but `keep` and 0 to 2. What the host forbids is reported and the rest goes on.
+// Before any thread is started: own namespaces with an empty root, no new privileges, no core
+// dumps, no descriptors but `keep` and 0 to 2. What the host forbids is reported and the rest goes
+// on.
 void EnterNamespaces(std::span<const int> keep, SandboxReport& report);
 
 // When everything is set up: the system-call allow-list, for all threads. Opening files, making

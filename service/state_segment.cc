@@ -12,9 +12,9 @@ absl::StatusOr<StateSegment> StateSegment::Open(std::span<std::byte> segment, ui
                                                 uint32_t epoch, size_t state_bytes,
                                                 uint32_t layout) {
   if (segment.size() < HV_STATE_SEGMENT_BYTES(state_bytes)) {
-    return absl::FailedPreconditionError(
-        absl::StrCat("state segment: ", segment.size(), " bytes, ",
-                     HV_STATE_SEGMENT_BYTES(state_bytes), " needed"));
+    return absl::FailedPreconditionError(absl::StrCat("state segment: ", segment.size(), " bytes, ",
+                                                      HV_STATE_SEGMENT_BYTES(state_bytes),
+                                                      " needed"));
   }
   auto* header = reinterpret_cast<hv_state_header*>(segment.data());
   if (auto status = CheckSegmentHeader(header->header, HV_SEGMENT_STATE); !status.ok()) {
@@ -34,10 +34,10 @@ absl::StatusOr<StateSegment> StateSegment::Open(std::span<std::byte> segment, ui
     header->state_layout = layout;
   }
   if (header->state_bytes != state_bytes || header->state_layout != layout) {
-    return absl::FailedPreconditionError(absl::StrCat(
-        "state segment: layout ", header->state_layout, " of ", header->state_bytes,
-        " bytes; this process keeps layout ", layout, " of ", state_bytes,
-        " bytes: carry the state over with ExportState and ImportState"));
+    return absl::FailedPreconditionError(
+        absl::StrCat("state segment: layout ", header->state_layout, " of ", header->state_bytes,
+                     " bytes; this process keeps layout ", layout, " of ", state_bytes,
+                     " bytes: carry the state over with ExportState and ImportState"));
   }
   return StateSegment(header, state_bytes);
 }
@@ -51,9 +51,8 @@ absl::Status StateSegment::CheckCurrent(size_t channels) const {
   for (uint32_t i = 0; i < copy.outbox_count; ++i) {
     const hv_outbox_entry& entry = copy.outbox[i];
     if (entry.channel >= channels) {
-      return absl::FailedPreconditionError(absl::StrCat("state segment: outbox cell ", i,
-                                                        " is for channel ", entry.channel, " of ",
-                                                        channels));
+      return absl::FailedPreconditionError(absl::StrCat(
+          "state segment: outbox cell ", i, " is for channel ", entry.channel, " of ", channels));
     }
     const uint64_t produced = copy.produced[entry.channel];
     if (entry.cell.stamp != entry.position + 1 || entry.position >= produced ||

@@ -18,6 +18,7 @@ namespace hv::service {
 namespace {
 
 // What a service and gRPC's threads in it need once everything is open and mapped.
+// clang-format off
 constexpr int kAllowed[] = {
     // Talking on descriptors it has.
     SCMP_SYS(read), SCMP_SYS(write), SCMP_SYS(readv), SCMP_SYS(writev), SCMP_SYS(recvmsg),
@@ -37,6 +38,7 @@ constexpr int kAllowed[] = {
     SCMP_SYS(rt_sigreturn), SCMP_SYS(rt_sigprocmask), SCMP_SYS(rt_sigaction), SCMP_SYS(sigaltstack),
     SCMP_SYS(getrandom), SCMP_SYS(sysinfo), SCMP_SYS(exit), SCMP_SYS(exit_group),
 };
+// clang-format on
 
 class Filter {
  public:
@@ -64,7 +66,8 @@ void CloseSystemCalls(SandboxReport& report) {
   // Memory, but none of it executable.
   filter.Rule(SCMP_ACT_ALLOW, SCMP_SYS(mmap), {SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0)});
   filter.Rule(SCMP_ACT_ALLOW, SCMP_SYS(mprotect), {SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0)});
-  // Threads, but no processes. clone3 hides its flags in memory: told to be absent, glibc uses clone.
+  // Threads, but no processes. clone3 hides its flags in memory: told to be absent, glibc uses
+  // clone.
   filter.Rule(SCMP_ACT_ALLOW, SCMP_SYS(clone),
               {SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD, CLONE_THREAD)});
   filter.Rule(SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), {});

@@ -1,5 +1,5 @@
-// A small core with everything a core can have, for tests of the runtime: it adds up numbers, tells a
-// peer each sum, and ticks.
+// A small core with everything a core can have, for tests of the runtime: it adds up numbers, tells
+// a peer each sum, and ticks.
 #pragma once
 
 #include <string>

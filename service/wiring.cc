@@ -46,10 +46,9 @@ absl::StatusOr<Wiring> Wiring::Make(const Attachment& attachment) {
     auto view = ring::OpenChannel(segment.mapping.bytes(), segment.endpoint, segment.peer);
     if (!view.ok()) return view.status();
     if (view->outbound.capacity < HV_OUTBOX_CELLS) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("channel with ", EndpointName(segment.peer), ": ", view->outbound.capacity,
-                       " cells each way cannot hold the ", HV_OUTBOX_CELLS,
-                       " messages of one step"));
+      return absl::InvalidArgumentError(absl::StrCat(
+          "channel with ", EndpointName(segment.peer), ": ", view->outbound.capacity,
+          " cells each way cannot hold the ", HV_OUTBOX_CELLS, " messages of one step"));
     }
     auto wake = FindWake(attachment, segment.peer);
     if (!wake.ok()) return wake.status();
@@ -57,8 +56,8 @@ absl::StatusOr<Wiring> Wiring::Make(const Attachment& attachment) {
     wiring.wakers_.emplace_back(*wake);
   }
   if (wiring.ports_.size() > HV_MAX_CHANNELS) {
-    return absl::InvalidArgumentError(absl::StrCat("manifest: ", wiring.ports_.size(),
-                                                   " channels, at most ", HV_MAX_CHANNELS));
+    return absl::InvalidArgumentError(
+        absl::StrCat("manifest: ", wiring.ports_.size(), " channels, at most ", HV_MAX_CHANNELS));
   }
   return wiring;
 }

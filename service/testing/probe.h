@@ -1,5 +1,5 @@
-// What the test program does for its test when it is sent HV_KIND_READ: the address says what, `data`
-// is the process to attack, the answer's data is the result.
+// What the test program does for its test when it is sent HV_KIND_READ: the address says what,
+// `data` is the process to attack, the answer's data is the result.
 #pragma once
 
 #include <cstdint>

@@ -201,8 +201,8 @@ constexpr Attempt kAttempts[] = {
     {"getpgid", [](pid_t victim) { return Call(SYS_getpgid, victim); }, true, EPERM},
     {"prlimit64", LimitsOf, true, EPERM},
     {"sched_getaffinity", AffinityOf, true, ENOSYS},
-    {"sched_getscheduler",
-     [](pid_t victim) { return Call(SYS_sched_getscheduler, victim); }, true, EPERM},
+    {"sched_getscheduler", [](pid_t victim) { return Call(SYS_sched_getscheduler, victim); }, true,
+     EPERM},
     {"wait4", [](pid_t) { return Call(SYS_wait4, -1, nullptr, WNOHANG, nullptr); }, false, EPERM},
     // Code.
     {"mmap executable", [](pid_t) { return MapExecutable(); }, true, EPERM},

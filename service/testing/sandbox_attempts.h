@@ -9,8 +9,8 @@ namespace hv::service {
 
 struct Attempt {
   const char* name;
-  // 0: it worked; else the errno it was refused with. `victim` is a process of the same user that is
-  // no part of the caller. Makes system calls and nothing else; it may not return when it works.
+  // 0: it worked; else the errno it was refused with. `victim` is a process of the same user that
+  // is no part of the caller. Makes system calls and nothing else; it may not return when it works.
   int (*run)(pid_t victim);
   // An ordinary process gets away with it, so that a refusal says something about the sandbox.
   bool works_outside;

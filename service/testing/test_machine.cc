@@ -56,15 +56,13 @@ std::optional<hv_cell> TestMachine::Peer::Receive(uint64_t timeout_ns) {
 
 TestMachine::TestMachine() {
   segments_.reserve(16);
-  Segment& state =
-      Add(HV_SEGMENT_STATE, kSelf, 0, "state", HV_STATE_SEGMENT_BYTES(kStateBytes));
+  Segment& state = Add(HV_SEGMENT_STATE, kSelf, 0, "state", HV_STATE_SEGMENT_BYTES(kStateBytes));
   StateSegment::Format(state.mapping.bytes(), HV_ROLE_TIMER, 1);
   auto* budget = Add(HV_SEGMENT_SPIN_BUDGET, 0, 0, "spin", sizeof(hv_spin_budget))
                      .mapping.As<hv_spin_budget>();
   budget->header = {HV_SEGMENT_MAGIC, HV_SEGMENT_SPIN_BUDGET, HV_ABI_MAJOR, HV_ABI_MINOR};
   for (uint32_t endpoint : {kSelf, kVcpuThread, kVcpu, kIoapic}) {
-    auto* wake =
-        Add(HV_SEGMENT_WAKE, endpoint, 0, "wake", sizeof(hv_wake)).mapping.As<hv_wake>();
+    auto* wake = Add(HV_SEGMENT_WAKE, endpoint, 0, "wake", sizeof(hv_wake)).mapping.As<hv_wake>();
     wake->header = {HV_SEGMENT_MAGIC, HV_SEGMENT_WAKE, HV_ABI_MAJOR, HV_ABI_MINOR};
   }
   Join(kVcpuThread, "vcpu_thread", vcpu_thread_);

@@ -1,5 +1,5 @@
-// A machine of one service, as a supervisor makes it: segments, manifest, and the peers' ends of the
-// rings in the test's hands.
+// A machine of one service, as a supervisor makes it: segments, manifest, and the peers' ends of
+// the rings in the test's hands.
 #pragma once
 
 #include <cstdint>

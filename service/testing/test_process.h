@@ -20,7 +20,8 @@ class TestProcess {
   // Kills it.
   ~TestProcess();
 
-  // Sends it the machine's manifest for `epoch`; the test keeps the other end of the control socket.
+  // Sends it the machine's manifest for `epoch`; the test keeps the other end of the control
+  // socket.
   UniqueFd Attach(TestMachine& machine, uint32_t epoch);
   // Sends it `manifest`, whatever that says.
   void Send(const hv::v1::Manifest& manifest, const std::vector<int>& fds);

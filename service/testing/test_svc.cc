@@ -33,8 +33,7 @@ class ProbeCore : public SumCore {
     if (access.address == kProbeOpenFiles) {
       answer = OpenFiles();
     } else if (access.address < attempts.size()) {
-      answer =
-          static_cast<uint64_t>(attempts[access.address].run(static_cast<pid_t>(access.data)));
+      answer = static_cast<uint64_t>(attempts[access.address].run(static_cast<pid_t>(access.data)));
     }
     actions.Send(message.from, HV_KIND_READ_DONE, message.tag, hv_access_done{.data = answer});
     return true;
