@@ -43,6 +43,7 @@ TEST(MailboxTest, JobsOfSeveralThreadsAllRunAndNeverAtTheSameTime) {
   int sum = 0;  // touched by jobs alone, so the loop's thread alone
   std::atomic<int> finished{0};
   std::vector<std::thread> clients;
+  clients.reserve(kThreads);
   for (int i = 0; i < kThreads; ++i) {
     clients.emplace_back([&] {
       for (int job = 0; job < kJobs; ++job) mailbox.Run([&] { ++sum; });
