@@ -88,6 +88,12 @@ grpc::Status KernelControl::Resume(grpc::ServerContext*, const hv::v1::KernelRes
   return service::ToGrpc(machine_.Resume());
 }
 
+grpc::Status KernelControl::ReloadMap(grpc::ServerContext*, const hv::v1::KernelReloadMapRequest*,
+                                      hv::v1::KernelReloadMapResponse*) {
+  std::lock_guard lock(mutex_);
+  return service::ToGrpc(machine_.ReloadMap());
+}
+
 grpc::Status KernelControl::Stop(grpc::ServerContext*, const hv::v1::KernelStopRequest*,
                                  hv::v1::KernelStopResponse*) {
   // Before the lock: a Pause may hold it for as long as a service leaves a vCPU without an answer.

@@ -30,6 +30,8 @@ class KernelControl final : public hv::v1::KernelControl::Service {
                      hv::v1::KernelPauseResponse*) override;
   grpc::Status Resume(grpc::ServerContext*, const hv::v1::KernelResumeRequest*,
                       hv::v1::KernelResumeResponse*) override;
+  grpc::Status ReloadMap(grpc::ServerContext*, const hv::v1::KernelReloadMapRequest*,
+                         hv::v1::KernelReloadMapResponse*) override;
   grpc::Status Stop(grpc::ServerContext*, const hv::v1::KernelStopRequest*,
                     hv::v1::KernelStopResponse*) override;
   grpc::Status GetRegisters(grpc::ServerContext*, const hv::v1::KernelGetRegistersRequest* request,

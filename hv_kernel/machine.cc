@@ -128,8 +128,13 @@ absl::Status Machine::MakeVcpu(const service::Attachment& attachment, uint32_t i
 }
 
 absl::Status Machine::LoadMap() {
-  if (auto status = router_.Load(*table_); !status.ok()) return status;
-  return engine_->SetMemory(router_.memory(), ram_, dirty_log_);
+  Router next;
+  if (auto status = next.Load(*table_); !status.ok()) return status;
+  if (auto status = engine_->SetMemory(next.memory(), ram_, dirty_log_); !status.ok()) {
+    return status;
+  }
+  router_ = std::move(next);
+  return absl::OkStatus();
 }
 
 absl::Status Machine::Start() {
@@ -187,6 +192,19 @@ absl::Status Machine::Resume() {
 }
 
 void Machine::RequestStop() { control_->Stop({.cause = StopCause::kRequested}); }
+
+absl::Status Machine::ReloadMap() {
+  if (!started_) return absl::OkStatus();  // Start loads it
+  if (control_->stopping()) return absl::FailedPreconditionError("the machine is not running");
+  const bool was_paused = control_->paused();
+  control_->Pause();
+  // A stop ends the wait for vCPUs that may still be inside the guest.
+  if (control_->stopping()) return absl::FailedPreconditionError("the machine is not running");
+  const absl::Status status = LoadMap();
+  if (!was_paused) control_->Resume();
+  if (status.ok()) return status;
+  return absl::FailedPreconditionError(std::string(status.message()));
+}
 
 void Machine::Stop() {
   if (control_ == nullptr) return;

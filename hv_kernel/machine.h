@@ -32,6 +32,9 @@ class Machine {
   absl::Status Resume();
   // Any thread: tells every vCPU to end, whatever it waits for; ends a Pause that waits for them.
   void RequestStop();
+  // Parks every vCPU, takes over the map as mmu_svc has published it, and lets a machine that ran go
+  // on. Idempotent. FailedPrecondition: stopped, or the map is not to be used; the old one stays.
+  absl::Status ReloadMap();
   // Ends every vCPU; returns when all are gone.
   void Stop();
   // Blocks until the machine has stopped, or `give_up` says so (asked several times a second).

@@ -26,7 +26,8 @@ inline constexpr size_t kTlbEntries = 1024;
 // One page. Tags are kept negated: linear + tag is the offset into the page when the page is the
 // entry's, so one addition and one comparison check both the page and that the access ends in it. A
 // slot that allows no such access has the tag of a page that belongs in another slot. `write_tag`
-// stays so while the page holds translated code, is ROM, or still has its dirty bit to be set.
+// stays so while the page holds translated code, is ROM, or still has its dirty bit to be set or, where
+// writes are logged, its bit in the dirty log.
 struct TlbEntry {
   uint64_t read_tag;
   uint64_t write_tag;

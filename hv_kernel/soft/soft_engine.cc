@@ -49,12 +49,19 @@ class SoftEngine final : public Engine {
                          absl::Hex(ram.size()), " bytes"));
       }
     }
-    code_flags_.assign(ram.size() / kPage, 0);
-    code_.Use(code_flags_.data(), code_flags_.size());
-    memory_.Set(slots.data(), static_cast<uint32_t>(slots.size()),
-                reinterpret_cast<uint8_t*>(ram.data()), reinterpret_cast<uint64_t*>(dirty_log));
+    const auto count = static_cast<uint32_t>(slots.size());
+    // Code translated from pages that stay where they are stays good.
+    const bool same = ram.data() == ram_.data() && ram.size() == ram_.size() &&
+                      memory_.SamePlaces(slots.data(), count);
+    ram_ = ram;
+    memory_.Set(slots.data(), count, reinterpret_cast<uint8_t*>(ram.data()),
+                reinterpret_cast<uint64_t*>(dirty_log));
+    if (!same) {
+      code_flags_.assign(ram.size() / kPage, 0);
+      code_.Use(code_flags_.data(), code_flags_.size());
+    }
     std::lock_guard lock(mutex_);
-    for (SoftVcpu* vcpu : vcpus_) vcpu->ForgetMemory();
+    for (SoftVcpu* vcpu : vcpus_) same ? vcpu->ForgetAddresses() : vcpu->ForgetMemory();
     return absl::OkStatus();
   }
 
@@ -91,6 +98,7 @@ class SoftEngine final : public Engine {
 
  private:
   const SoftOptions options_;
+  std::span<std::byte> ram_;
   PhysicalMemory memory_;
   std::vector<uint8_t> code_flags_;
   CodeTracker code_;

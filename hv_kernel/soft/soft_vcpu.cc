@@ -211,7 +211,9 @@ std::string SoftVcpu::BytesAtRip() const {
 
 void SoftVcpu::ForgetMemory() {
   cache_->Flush(*cpu_);
-  ResetTlb(*cpu_);
+  ForgetAddresses();
 }
+
+void SoftVcpu::ForgetAddresses() { ResetTlb(*cpu_); }
 
 }  // namespace hv::soft

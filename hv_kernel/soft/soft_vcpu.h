@@ -38,6 +38,8 @@ class SoftVcpu final : public VcpuEngine {
 
   // The map of memory has changed: nothing derived from the old one may stay.
   void ForgetMemory();
+  // Rights or logging of pages have changed, not where they are.
+  void ForgetAddresses();
 
   const TranslationCache& cache() const { return *cache_; }
   const Dispatcher& dispatcher() const { return dispatcher_; }

@@ -107,6 +107,7 @@ class TestMachine {
   }
   VcpuEngine& vcpu() { return *vcpu_; }
   Engine& engine() { return *engine_; }
+  std::span<std::byte> ram() { return {ram_, kRamBytes}; }
 
   std::atomic<uint32_t> attention{0};
 

@@ -136,9 +136,12 @@ Outcome Locate(Cpu& cpu, uint64_t linear, AccessKind kind, TlbIndex index, bool 
   location.ram_page = page.ram_page;
   location.writable = page.writable;
   location.host = page.host == nullptr ? nullptr : page.host + (linear & kPageOffsetMask);
-  if (page.host != nullptr && kind != AccessKind::kExecute) {
-    EnterTlb(cpu, index, linear, found, page);
+  if (page.host == nullptr || kind == AccessKind::kExecute) return Outcome::kDone;
+  // Here, not where the TLB lets writes through: pages with code are written without it.
+  if (kind == AccessKind::kWrite && page.writable && page.log_dirty) {
+    cpu.memory->MarkDirty(page.ram_page);
   }
+  EnterTlb(cpu, index, linear, found, page, kind);
   return Outcome::kDone;
 }
 

@@ -81,7 +81,7 @@ void ClearJumpCaches(Cpu& cpu) {
 }
 
 void EnterTlb(Cpu& cpu, TlbIndex index, uint64_t linear, const Translation& found,
-              const PhysicalPage& page) {
+              const PhysicalPage& page, AccessKind kind) {
   const size_t slot = TlbSlot(linear);
   TlbEntry& entry = cpu.tlb[static_cast<size_t>(index)][slot];
   TlbOrigin& origin = cpu.tlb_origin[static_cast<size_t>(index)][slot];
@@ -89,10 +89,10 @@ void EnterTlb(Cpu& cpu, TlbIndex index, uint64_t linear, const Translation& foun
   entry.read_tag = TlbTag(linear);
   entry.host_page = host_page;
   entry.addend = host_page - (linear & kPageMask);
-  const bool may_write =
-      found.writable && found.dirty && page.writable && !cpu.code->HasCode(page.ram_page);
+  const bool marked = !page.log_dirty || kind == AccessKind::kWrite;
+  const bool may_write = found.writable && found.dirty && page.writable && marked &&
+                         !cpu.code->HasCode(page.ram_page);
   entry.write_tag = may_write ? TlbTag(linear) : NoTlbTag(slot);
-  if (may_write && page.log_dirty) cpu.memory->MarkDirty(page.ram_page);
   origin.physical_page = found.physical & kPageMask;
   origin.page_shift = found.page_shift;
   origin.global = found.global;
