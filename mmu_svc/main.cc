@@ -2,16 +2,16 @@
 #include "abi/endpoint.h"
 #include "abi/route_table.h"
 #include "absl/strings/str_cat.h"
+#include "mmu_svc/mmu_control.h"
 #include "mmu_svc/mmu_core.h"
 #include "service/run_service.h"
 
 namespace {
 
-absl::StatusOr<std::unique_ptr<hv::service::Core>> MakeCore(
-    const hv::service::Attachment& attachment) {
-  const auto& in = attachment.manifest().mmu();
-  hv::mmu::MmuCore::Config config{};
-  hv::mmu::State& map = config.initial;
+using hv::service::Attachment;
+
+absl::StatusOr<hv::mmu::GuestMap> ReadMap(const hv::v1::MmuServiceConfig& in) {
+  hv::mmu::GuestMap map{};
   if (in.routes_size() > static_cast<int>(HV_MAX_ROUTES) ||
       in.memory_size() > static_cast<int>(HV_MAX_MEMORY_SLOTS)) {
     return absl::InvalidArgumentError(absl::StrCat("mmu: ", in.routes_size(), " routes and ",
@@ -19,14 +19,32 @@ absl::StatusOr<std::unique_ptr<hv::service::Core>> MakeCore(
   }
   for (const auto& route : in.routes()) {
     const uint16_t flags = route.posted_writes() ? HV_ROUTE_POSTED_WRITES : 0;
-    map.routes[map.route_count++] = {route.first(), route.last(), route.endpoint(),
-                                     static_cast<uint16_t>(route.space()), flags, 0};
+    map.routes[map.route_count++] = {route.first(),
+                                     route.last(),
+                                     route.endpoint(),
+                                     static_cast<uint16_t>(route.space()),
+                                     flags,
+                                     0};
   }
   for (const auto& range : in.memory()) {
     map.slots[map.slot_count++] = {range.address(), range.bytes(), range.offset(),
                                    range.read_only() ? HV_MEMORY_READ_ONLY : 0u, 0};
   }
   if (auto status = hv::mmu::CheckMap(map); !status.ok()) return status;
+  return map;
+}
+
+absl::StatusOr<hv::mmu::DirtyLog> OpenDirtyLog(const Attachment& attachment) {
+  return hv::mmu::DirtyLog::Open(
+      attachment.Find(HV_SEGMENT_DIRTY_LOG),
+      attachment.Find(HV_SEGMENT_GUEST_RAM).size() / hv::mmu::kPageBytes);
+}
+
+absl::StatusOr<std::unique_ptr<hv::service::Core>> MakeCore(const Attachment& attachment) {
+  auto map = ReadMap(attachment.manifest().mmu());
+  if (!map.ok()) return map.status();
+  if (auto log = OpenDirtyLog(attachment); !log.ok()) return log.status();
+  hv::mmu::MmuCore::Config config{.map = *map};
   config.table = attachment.FindAs<hv_route_table>(HV_SEGMENT_ROUTE_TABLE);
   if (config.table == nullptr) {
     return absl::InvalidArgumentError("manifest: no route table segment");
@@ -34,6 +52,18 @@ absl::StatusOr<std::unique_ptr<hv::service::Core>> MakeCore(
   return std::make_unique<hv::mmu::MmuCore>(config);
 }
 
+// After MakeCore, which has seen that everything is there.
+std::vector<std::unique_ptr<grpc::Service>> MakeControl(const Attachment& attachment,
+                                                        hv::service::StateAccess& state) {
+  std::vector<std::unique_ptr<grpc::Service>> services;
+  services.push_back(std::make_unique<hv::mmu::MmuControl>(state, OpenDirtyLog(attachment).value(),
+                                                           attachment.Find(HV_SEGMENT_GUEST_RAM)));
+  return services;
+}
+
 }  // namespace
 
-int main() { return hv::service::RunService({.role = HV_ROLE_MMU, .make_core = MakeCore}); }
+int main() {
+  return hv::service::RunService(
+      {.role = HV_ROLE_MMU, .make_core = MakeCore, .extra_services = MakeControl});
+}

@@ -1,11 +1,8 @@
 #include "mmu_svc/mmu_core.h"
 
-#include <algorithm>
-#include <atomic>
-#include <tuple>
-
 #include "abi/message.h"
 #include "absl/strings/str_cat.h"
+#include "mmu_svc/map_publisher.h"
 #include "proto/hv/v1/mmu_state.pb.h"
 
 namespace hv::mmu {
@@ -14,59 +11,20 @@ namespace {
 using service::Actions;
 using service::Message;
 
-constexpr uint64_t kPage = 4096;
-
-bool InRom(const State& s, const hv_access& access) {
-  if (access.space != HV_SPACE_MMIO) return false;
-  for (uint32_t i = 0; i < s.slot_count; ++i) {
-    const hv_memory_slot& slot = s.slots[i];
-    if ((slot.flags & HV_MEMORY_READ_ONLY) != 0 && access.address - slot.address < slot.bytes) {
-      return true;
-    }
-  }
-  return false;
+// What a write that came here is counted as. Memory that is no ROM was write-protected when the
+// vCPU made it, even if that has been taken back meanwhile.
+uint64_t& WriteCounter(State& s, const hv_access& access) {
+  if (access.space != HV_SPACE_MMIO) return s.hole_writes;
+  const hv_memory_slot* slot = FindSlot(s.map, access.address);
+  if (slot == nullptr) return s.hole_writes;
+  return IsRom(*slot) ? s.rom_writes : s.protected_writes;
 }
 
 }  // namespace
 
-absl::Status CheckMap(State& map) {
-  std::sort(map.routes, map.routes + map.route_count, [](const hv_route& a, const hv_route& b) {
-    return std::tie(a.space, a.first) < std::tie(b.space, b.first);
-  });
-  for (uint32_t i = 0; i < map.route_count; ++i) {
-    const hv_route& route = map.routes[i];
-    const uint64_t end = route.space == HV_SPACE_PORT ? 0xffff : UINT64_MAX;
-    if (route.first > route.last || route.last > end || route.space > HV_SPACE_MMIO) {
-      return absl::InvalidArgumentError(absl::StrCat("routes: [0x", absl::Hex(route.first), ", 0x",
-                                                     absl::Hex(route.last), "] in space ",
-                                                     route.space, " is no range"));
-    }
-    if (i > 0 && map.routes[i - 1].space == route.space && map.routes[i - 1].last >= route.first) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("routes: two answer at 0x", absl::Hex(route.first)));
-    }
-  }
-  std::sort(map.slots, map.slots + map.slot_count,
-            [](const auto& a, const auto& b) { return a.address < b.address; });
-  for (uint32_t i = 0; i < map.slot_count; ++i) {
-    const hv_memory_slot& slot = map.slots[i];
-    const bool aligned = (slot.address | slot.bytes | slot.offset) % kPage == 0;
-    if (!aligned || slot.bytes == 0 || slot.address + slot.bytes < slot.address) {
-      return absl::InvalidArgumentError(absl::StrCat("memory: 0x", absl::Hex(slot.bytes),
-                                                     " bytes at 0x", absl::Hex(slot.address),
-                                                     " are not whole pages"));
-    }
-    if (i > 0 && map.slots[i - 1].address + map.slots[i - 1].bytes > slot.address) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("memory: two slots at 0x", absl::Hex(slot.address)));
-    }
-  }
-  return absl::OkStatus();
-}
-
 void MmuCore::Reset(State& state, uint64_t, Actions&) const {
-  state = config_.initial;
-  state.generation = 2;
+  state.map = config_.map;
+  state.generation = NextGeneration(0);
 }
 
 bool MmuCore::Handle(State& state, const Message& message, uint64_t, Actions& actions) const {
@@ -78,7 +36,7 @@ bool MmuCore::Handle(State& state, const Message& message, uint64_t, Actions& ac
       return true;
     case HV_KIND_WRITE:
     case HV_KIND_WRITE_POSTED:
-      ++(InRom(state, message.As<hv_access>()) ? state.rom_writes : state.hole_writes);
+      ++WriteCounter(state, message.As<hv_access>());
       if (message.kind == HV_KIND_WRITE) {
         actions.Send(message.from, HV_KIND_WRITE_DONE, message.tag, hv_access_done{});
       }
@@ -92,41 +50,34 @@ void MmuCore::Tick(State&, uint64_t, Actions&) const {}
 
 void MmuCore::Project(const State& state) {
   if (config_.table == nullptr) return;
-  hv_route_table& table = *config_.table;
-  std::atomic_ref<uint32_t> generation(table.generation);
-  if (generation.load(std::memory_order_relaxed) == state.generation) return;
-  // Odd while the table changes (abi/route_table.h); the fence keeps the changes after it.
-  generation.store(state.generation - 1, std::memory_order_relaxed);
-  std::atomic_thread_fence(std::memory_order_release);
-  table.route_count = state.route_count;
-  table.slot_count = state.slot_count;
-  std::copy_n(state.routes, state.route_count, table.routes);
-  std::copy_n(state.slots, state.slot_count, table.slots);
-  // Pairs with the acquire load in hv_kernel's router.
-  generation.store(state.generation, std::memory_order_release);
+  ring::DirectStores direct;
+  PublishMap(state.map, state.generation, *config_.table, direct);
 }
 
 absl::StatusOr<std::string> MmuCore::Export(const State& state) const {
   hv::v1::MmuServiceState out;
   out.set_generation(state.generation);
-  for (uint32_t i = 0; i < state.route_count; ++i) {
+  for (uint32_t i = 0; i < state.map.route_count; ++i) {
+    const hv_route& from = state.map.routes[i];
     auto& to = *out.add_routes();
-    to.set_first(state.routes[i].first);
-    to.set_last(state.routes[i].last);
-    to.set_endpoint(state.routes[i].endpoint);
-    to.set_space(state.routes[i].space);
-    to.set_flags(state.routes[i].flags);
+    to.set_first(from.first);
+    to.set_last(from.last);
+    to.set_endpoint(from.endpoint);
+    to.set_space(from.space);
+    to.set_flags(from.flags);
   }
-  for (uint32_t i = 0; i < state.slot_count; ++i) {
+  for (uint32_t i = 0; i < state.map.slot_count; ++i) {
+    const hv_memory_slot& from = state.map.slots[i];
     auto& to = *out.add_slots();
-    to.set_address(state.slots[i].address);
-    to.set_bytes(state.slots[i].bytes);
-    to.set_offset(state.slots[i].offset);
-    to.set_flags(state.slots[i].flags);
+    to.set_address(from.address);
+    to.set_bytes(from.bytes);
+    to.set_offset(from.offset);
+    to.set_flags(from.flags);
   }
   out.set_hole_reads(state.hole_reads);
   out.set_hole_writes(state.hole_writes);
   out.set_rom_writes(state.rom_writes);
+  out.set_protected_writes(state.protected_writes);
   return out.SerializeAsString();
 }
 
@@ -141,19 +92,30 @@ absl::Status MmuCore::Import(State& state, absl::string_view bytes) const {
                                                    in.slots_size(), " are too many"));
   }
   State next{};
-  next.generation = (in.generation() & ~1u) + 2;  // a new map for whoever reads it
+  // Not the imported one: it must differ from what has been published here.
+  next.generation = NextGeneration(state.generation);
   for (const auto& route : in.routes()) {
-    next.routes[next.route_count++] = {route.first(), route.last(), route.endpoint(),
-                                       static_cast<uint16_t>(route.space()),
-                                       static_cast<uint16_t>(route.flags()), 0};
+    if (route.space() > HV_SPACE_MMIO || (route.flags() & ~HV_ROUTE_POSTED_WRITES) != 0) {
+      return absl::InvalidArgumentError(absl::StrCat("routes: space ", route.space(), ", flags ",
+                                                     route.flags(), " at 0x",
+                                                     absl::Hex(route.first())));
+    }
+    next.map.routes[next.map.route_count++] = {route.first(),
+                                               route.last(),
+                                               route.endpoint(),
+                                               static_cast<uint16_t>(route.space()),
+                                               static_cast<uint16_t>(route.flags()),
+                                               0};
   }
   for (const auto& slot : in.slots()) {
-    next.slots[next.slot_count++] = {slot.address(), slot.bytes(), slot.offset(), slot.flags(), 0};
+    next.map.slots[next.map.slot_count++] = {slot.address(), slot.bytes(), slot.offset(),
+                                             slot.flags(), 0};
   }
-  if (auto status = CheckMap(next); !status.ok()) return status;
+  if (auto status = CheckMap(next.map); !status.ok()) return status;
   next.hole_reads = in.hole_reads();
   next.hole_writes = in.hole_writes();
   next.rom_writes = in.rom_writes();
+  next.protected_writes = in.protected_writes();
   state = next;
   return absl::OkStatus();
 }

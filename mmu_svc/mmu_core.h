@@ -5,32 +5,37 @@
 #include <cstdint>
 
 #include "abi/route_table.h"
+#include "mmu_svc/guest_map.h"
 #include "service/core.h"
 
 namespace hv::mmu {
 
 // Plain data: the whole of the state.
 struct State {
-  uint32_t generation;  // of the table as published; even
-  uint32_t route_count;
-  uint32_t slot_count;
+  uint32_t generation;  // of the table as published; even, never 0
   uint32_t reserved;
-  hv_route routes[HV_MAX_ROUTES];
-  hv_memory_slot slots[HV_MAX_MEMORY_SLOTS];
+  GuestMap map;
   uint64_t hole_reads;
   uint64_t hole_writes;
   uint64_t rom_writes;
+  uint64_t protected_writes;
 };
+
+// The generation after `generation`: 0 is that of a table never published.
+constexpr uint32_t NextGeneration(uint32_t generation) {
+  const uint32_t next = (generation & ~1u) + 2;
+  return next == 0 ? 2 : next;
+}
 
 class MmuCore final : public service::TypedCore<State> {
  public:
   struct Config {
-    State initial;                    // validated: see CheckMap
-    hv_route_table* table = nullptr;  // where the map is published; null in tests
+    GuestMap map;                     // validated: see CheckMap
+    hv_route_table* table = nullptr;  // where the map is published
   };
   explicit MmuCore(const Config& config) : config_(config) {}
 
-  uint32_t state_layout() const override { return 1; }
+  uint32_t state_layout() const override { return 2; }
 
  protected:
   void Reset(State& state, uint64_t now_ns, service::Actions& actions) const override;
@@ -44,9 +49,5 @@ class MmuCore final : public service::TypedCore<State> {
  private:
   const Config config_;
 };
-
-// Sorts the routes by space and address and checks the map: ranges that are none, overlap, or memory
-// that is not page aligned or wraps are InvalidArgument, naming the entry.
-absl::Status CheckMap(State& map);
 
 }  // namespace hv::mmu

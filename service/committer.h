@@ -13,6 +13,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <vector>
 
@@ -126,6 +127,18 @@ class Committer {
 
   StateSegment& state() { return state_; }
   Core& core() { return core_; }
+
+  // What the control plane changes, as one committed step that sends nothing and leaves the next tick
+  // where it is. An error of `change` leaves the old state in force.
+  absl::Status Change(const std::function<absl::Status(void* state)>& change, uint64_t now_ns) {
+    Begin(now_ns);
+    Actions actions;
+    actions.WakeAt(state_.spare().wake_at_ns);
+    if (auto status = change(state_.spare_state()); !status.ok()) return status;
+    CHECK(Finish(actions));
+    core_.Project(state_.current_state());
+    return absl::OkStatus();
+  }
 
   // Replaces the state by an imported one, as one committed step.
   absl::Status Import(absl::string_view bytes, uint64_t now_ns) {

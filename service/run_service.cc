@@ -11,6 +11,7 @@
 #include <thread>
 
 #include "service/control_server.h"
+#include "service/live_state_access.h"
 #include "service/machine_clock.h"
 #include "service/mailbox.h"
 #include "service/poll_loop.h"
@@ -51,8 +52,9 @@ absl::Status Serve(const ServiceSpec& spec) {
   LiveCommitter committer(**core, *state, manifest.endpoint(), wiring->ports());
   PollLoop loop(committer, clock, wiring->sleeper(), wiring->peer_wakers(), wiring->spin_budget(),
                 mailbox);
+  LiveStateAccess access(committer, loop, mailbox, clock);
   std::vector<std::unique_ptr<grpc::Service>> extra;
-  if (spec.extra_services) extra = spec.extra_services(attachment);
+  if (spec.extra_services) extra = spec.extra_services(attachment, access);
   ServiceControl service({.name = RoleName(spec.role),
                           .endpoint = manifest.endpoint(),
                           .epoch = manifest.epoch(),

@@ -10,6 +10,7 @@
 #include "absl/status/statusor.h"
 #include "service/attachment.h"
 #include "service/core.h"
+#include "service/state_access.h"
 
 namespace grpc {
 class Service;
@@ -21,9 +22,10 @@ struct ServiceSpec {
   uint32_t role;  // abi/endpoint.h; the process takes the role's name
   // Makes the core from the manifest. Segments stay mapped for the life of the process.
   std::function<absl::StatusOr<std::unique_ptr<Core>>(const Attachment&)> make_core;
-  // Further gRPC services beside ServiceControl, if any; made after the core.
-  std::function<std::vector<std::unique_ptr<grpc::Service>>(const Attachment&)> extra_services =
-      nullptr;
+  // Further gRPC services beside ServiceControl, if any; made after the core. They reach its state
+  // through the StateAccess, which outlives them.
+  std::function<std::vector<std::unique_ptr<grpc::Service>>(const Attachment&, StateAccess&)>
+      extra_services = nullptr;
 };
 
 // Receives the manifest on descriptor 3, attaches, shuts the sandbox and runs until it is killed: a

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 
+#include "abi/platform.h"
 #include "hv_kernel/soft/cpu.h"
 #include "hv_kernel/soft/memory/physical_memory.h"
 
@@ -38,6 +39,6 @@ Translation WalkPageTables(const Cpu& cpu, const PhysicalMemory& memory, uint64_
                            Access access);
 
 // The physical-address width of hv's CPUs; entry bits above it are reserved.
-inline constexpr int kPhysicalAddressBits = 46;
+inline constexpr int kPhysicalAddressBits = HV_PHYSICAL_ADDRESS_BITS;
 
 }  // namespace hv::soft
