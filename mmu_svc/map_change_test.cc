@@ -1,5 +1,6 @@
 #include "mmu_svc/map_change.h"
 
+#include <cstring>
 #include <random>
 #include <tuple>
 
@@ -117,8 +118,8 @@ TEST_F(MapChangeTest, MorePiecesThanSlotsAreRefusedAndNothingHasChanged) {
   EXPECT_EQ(map.slot_count, HV_MAX_MEMORY_SLOTS - 1);  // a piece and its neighbour more each time
 }
 
-// Against a plain model, a set of flags a page: whatever is asked for, each page has the flags of the
-// model and lies where it lay, and the map keeps its rules.
+// Against a plain model, a set of flags a page: whatever is asked for, each page has the flags of
+// the model and lies where it lay, and the map keeps its rules.
 TEST_F(MapChangeTest, RandomChangesAgreeWithAModelPageByPage) {
   std::mt19937_64 random(1);
   constexpr uint64_t kPages = 64;
@@ -134,8 +135,8 @@ TEST_F(MapChangeTest, RandomChangesAgreeWithAModelPageByPage) {
     const bool on = random() % 2 != 0;
     const bool log = random() % 2 != 0;
     const Range range{first * kPageBytes, count * kPageBytes};
-    const absl::Status status = log ? SetDirtyLogging(map, range, on).status()
-                                    : SetWriteProtection(map, range, on);
+    const absl::Status status =
+        log ? SetDirtyLogging(map, range, on).status() : SetWriteProtection(map, range, on);
     const uint32_t flags = log ? uint32_t{HV_MEMORY_LOG_DIRTY} : kProtected;
     const bool in_memory = first + count <= kPages && (first + count <= 20 || first >= 24);
     if (status.ok()) {
