@@ -14,6 +14,7 @@
 #include "base/check.h"
 #include "base/unique_fd.h"
 #include "proto/hv/v1/kernel_control.grpc.pb.h"
+#include "proto/hv/v1/mmu_control.grpc.pb.h"
 #include "proto/hv/v1/service_control.grpc.pb.h"
 #include "service/control_server.h"
 
@@ -58,10 +59,15 @@ class FakeKernelControl : public hv::v1::KernelControl::Service {
                       hv::v1::KernelResumeResponse*) override {
     return Note("resume");
   }
+  grpc::Status ReloadMap(grpc::ServerContext*, const hv::v1::KernelReloadMapRequest*,
+                         hv::v1::KernelReloadMapResponse*) override {
+    return Note("reload map");
+  }
   grpc::Status GetRegisters(grpc::ServerContext*, const hv::v1::KernelGetRegistersRequest* request,
                             hv::v1::KernelGetRegistersResponse* response) override {
     hv_vcpu_state state{};
     state.rip = 0x1000 + request->vcpu();
+    state.cr3 = 0x2000 + request->vcpu();
     response->set_vcpu_state(&state, sizeof(state));
     return Note("registers");
   }
@@ -108,6 +114,62 @@ class FakeKernelControl : public hv::v1::KernelControl::Service {
   std::optional<hv::v1::KernelExit> exit_;
   bool dead_ = false;
   std::vector<std::string> calls_;
+};
+
+// Answers with what FakeMmu holds.
+class FakeMmuControl : public hv::v1::MmuControl::Service {
+ public:
+  FakeMmuControl(FakeMmu& mmu, std::function<void()> die) : mmu_(mmu), die_(std::move(die)) {}
+
+  grpc::Status GetMap(grpc::ServerContext*, const hv::v1::MmuGetMapRequest*,
+                      hv::v1::GuestMemory* response) override {
+    *response = mmu_.memory;
+    return Enter("get map");
+  }
+  grpc::Status SetDirtyLogging(grpc::ServerContext*, const hv::v1::MmuSetDirtyLoggingRequest*,
+                               hv::v1::GuestMemory* response) override {
+    *response = mmu_.memory;
+    const grpc::Status status = Enter("set dirty logging");
+    return status.ok() ? mmu_.refusal : status;
+  }
+  grpc::Status SetWriteProtection(grpc::ServerContext*,
+                                  const hv::v1::MmuSetWriteProtectionRequest*,
+                                  hv::v1::GuestMemory* response) override {
+    *response = mmu_.memory;
+    const grpc::Status status = Enter("set write protection");
+    return status.ok() ? mmu_.refusal : status;
+  }
+  grpc::Status ReadDirtyLog(grpc::ServerContext*, const hv::v1::MmuReadDirtyLogRequest* request,
+                            hv::v1::DirtyPages* response) override {
+    for (const auto& range : mmu_.dirty) {
+      if (range.address() < request->address()) continue;
+      *response = range;
+      break;
+    }
+    return Enter("read dirty log");
+  }
+  grpc::Status ClearDirtyLog(grpc::ServerContext*, const hv::v1::DirtyPages* request,
+                             hv::v1::MmuClearDirtyLogResponse*) override {
+    mmu_.cleared.push_back(*request);
+    return Enter("clear dirty log");
+  }
+  grpc::Status Translate(grpc::ServerContext*, const hv::v1::MmuTranslateRequest* request,
+                         hv::v1::Translation* response) override {
+    mmu_.translated = *request;
+    response->set_linear(request->linear());
+    response->set_physical(0x5000);
+    return Enter("translate");
+  }
+
+ private:
+  grpc::Status Enter(const char* call) {
+    if (!mmu_.Enter(call)) return grpc::Status::OK;
+    die_();
+    return grpc::Status(grpc::StatusCode::UNAVAILABLE, "dead");
+  }
+
+  FakeMmu& mmu_;
+  const std::function<void()> die_;
 };
 
 // What the supervisor holds: the part itself belongs to the launcher's record.
@@ -180,7 +242,10 @@ void FakePart::Live() {
   UniqueFd control = attached->TakeControl();
   grpc::Service* service = &state_->service;
   if (name_ == "hv_kernel") service = &state_->kernel;
-  service::ControlServer server({service}, std::move(control));
+  std::vector<grpc::Service*> services{service};
+  FakeMmuControl mmu(state_->launcher.mmu, [this] { Die(kExit1); });
+  if (name_ == "mmu_svc") services.push_back(&mmu);
+  service::ControlServer server(services, std::move(control));
   {
     std::unique_lock lock(state_->mutex);
     state_->attachment = *std::move(attached);
@@ -220,6 +285,17 @@ const service::Attachment* FakePart::AwaitAttached() {
 void FakePart::ReportExit(const hv::v1::KernelExit& exit) { state_->kernel.Report(exit); }
 
 std::vector<std::string> FakePart::calls() const { return state_->kernel.calls(); }
+
+bool FakeMmu::Enter(const std::string& call) {
+  std::lock_guard lock(mutex_);
+  calls_.push_back(call);
+  return die_in.erase(call) > 0;
+}
+
+std::vector<std::string> FakeMmu::calls() const {
+  std::lock_guard lock(mutex_);
+  return calls_;
+}
 
 bool FakeLauncher::Contains(const std::set<std::string>& set, const std::string& name) const {
   std::lock_guard lock(mutex_);

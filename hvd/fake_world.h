@@ -2,6 +2,8 @@
 // manifests name and serve gRPC on their control connections, but emulate nothing.
 #pragma once
 
+#include <grpcpp/support/status.h>
+
 #include <condition_variable>
 #include <functional>
 #include <map>
@@ -14,6 +16,7 @@
 #include "hvd/guest_loader.h"
 #include "hvd/process.h"
 #include "proto/hv/v1/kernel_control.pb.h"
+#include "proto/hv/v1/mmu_control.pb.h"
 #include "service/attachment.h"
 
 namespace hv::hvd {
@@ -48,9 +51,31 @@ class FakePart {
   std::unique_ptr<State> state_;
 };
 
+// What every mmu_svc of a machine has in common, as if it were in its state segment. Thread-safe.
+class FakeMmu {
+ public:
+  // Notes a call of MmuControl. True: the process dies in it (once a name in `die_in`).
+  bool Enter(const std::string& call);
+  std::vector<std::string> calls() const;
+
+  // Answers; to be changed while nobody asks.
+  hv::v1::GuestMemory memory;
+  std::vector<hv::v1::DirtyPages> dirty;  // one for each call of ReadDirtyLog
+  std::set<std::string> die_in;
+  grpc::Status refusal;  // of changes
+  hv::v1::MmuTranslateRequest translated;
+  std::vector<hv::v1::DirtyPages> cleared;
+
+ private:
+  mutable std::mutex mutex_;
+  std::vector<std::string> calls_;
+};
+
 // Starts FakeParts. Thread-safe.
 class FakeLauncher : public Launcher {
  public:
+  FakeMmu mmu;
+
   absl::StatusOr<std::unique_ptr<Process>> Launch(const std::string& name, int socket,
                                                   int log) override;
 

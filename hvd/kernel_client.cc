@@ -68,6 +68,12 @@ absl::Status KernelClient::Resume() {
   return rpc_->Call(&hv::v1::KernelControl::Stub::Resume, hv::v1::KernelResumeRequest(), response);
 }
 
+absl::Status KernelClient::ReloadMap() {
+  hv::v1::KernelReloadMapResponse response;
+  return rpc_->Call(&hv::v1::KernelControl::Stub::ReloadMap, hv::v1::KernelReloadMapRequest(),
+                    response);
+}
+
 absl::StatusOr<std::string> KernelClient::GetRegisters(uint32_t vcpu) {
   hv::v1::KernelGetRegistersRequest request;
   request.set_vcpu(vcpu);

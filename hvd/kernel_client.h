@@ -24,6 +24,8 @@ class KernelClient {
   absl::Status Start();
   absl::Status Pause();
   absl::Status Resume();
+  // The map that mmu_svc has published is in force when this returns.
+  absl::Status ReloadMap();
   // struct hv_vcpu_state of one vCPU.
   absl::StatusOr<std::string> GetRegisters(uint32_t vcpu);
   absl::StatusOr<hv::v1::KernelGetStatsResponse> GetStats();

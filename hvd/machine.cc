@@ -193,29 +193,53 @@ absl::StatusOr<std::vector<hv::v1::Registers>> Machine::Registers() {
 }
 
 absl::StatusOr<std::vector<hv::v1::Registers>> Machine::RegistersNow() {
+  std::vector<hv::v1::Registers> all;
+  const absl::Status status = WhilePausedNow([&](MachineInstance& instance) {
+    for (uint32_t vcpu = 0; vcpu < config_.cpus(); ++vcpu) {
+      const auto state = instance.Registers(vcpu);
+      if (!state.ok()) return state.status();
+      auto shown = ShowRegisters(vcpu, *state);
+      if (!shown.ok()) return shown.status();
+      all.push_back(*std::move(shown));
+    }
+    return absl::OkStatus();
+  });
+  if (!status.ok()) return status;
+  return all;
+}
+
+absl::Status Machine::WhilePausedNow(const std::function<absl::Status(MachineInstance&)>& work) {
   if (instance() == nullptr) return WrongState("looked into", "it has no processes");
   const bool runs = state() == hv::v1::MACHINE_STATE_RUNNING ||
                     state() == hv::v1::MACHINE_STATE_STOPPING;
   if (runs) {
     if (auto status = instance()->Pause(); !status.ok()) return status;
   }
-  std::vector<hv::v1::Registers> all;
-  absl::Status failed;
-  for (uint32_t vcpu = 0; vcpu < config_.cpus() && failed.ok(); ++vcpu) {
-    const auto state = instance()->Registers(vcpu);
-    if (!state.ok()) {
-      failed = state.status();
-      break;
-    }
-    auto shown = ShowRegisters(vcpu, *state);
-    if (shown.ok()) all.push_back(*std::move(shown));
-    failed = shown.status();
-  }
-  if (runs) {
-    if (auto status = instance()->Resume(); !status.ok() && failed.ok()) failed = status;
-  }
-  if (!failed.ok()) return failed;
-  return all;
+  absl::Status status = work(*instance());
+  if (runs) status.Update(instance()->Resume());
+  return status;
+}
+
+absl::Status Machine::WithMemory(const std::function<absl::Status(MachineMemory&)>& work) {
+  return queue_.Run([&] {
+    if (instance() == nullptr) return WrongState("looked into", "it has no processes");
+    MachineMemory memory = instance()->Memory();
+    return work(memory);
+  });
+}
+
+absl::StatusOr<hv::v1::Translation> Machine::Translate(uint32_t vcpu, uint64_t linear) {
+  absl::StatusOr<hv::v1::Translation> found;
+  const absl::Status status = queue_.Run([&] {
+    return WhilePausedNow([&](MachineInstance& instance) {
+      const auto registers = instance.Registers(vcpu);
+      if (!registers.ok()) return registers.status();
+      found = instance.Memory().Translate(*registers, linear);
+      return found.status();
+    });
+  });
+  if (!status.ok()) return status;
+  return found;
 }
 
 absl::Status Machine::WrongState(const char* what, const char* instead) const {

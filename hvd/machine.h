@@ -4,6 +4,7 @@
 #include <chrono>
 #include <condition_variable>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -50,6 +51,10 @@ class Machine {
   absl::StatusOr<hv::v1::KernelGetStatsResponse> Stats();
   // A running guest is paused for the moment.
   absl::StatusOr<std::vector<hv::v1::Registers>> Registers();
+  // Does `work` on the memory of a machine that has processes. FailedPrecondition: it has none.
+  absl::Status WithMemory(const std::function<absl::Status(MachineMemory&)>& work);
+  // A running guest is paused for the moment. NotFound: no such vCPU. FailedPrecondition: as above.
+  absl::StatusOr<hv::v1::Translation> Translate(uint32_t vcpu, uint64_t linear);
   ConsoleHub& console() { return hub_; }
   // Says that it is gone; the console ends.
   void AnnounceDeletion();
@@ -65,6 +70,7 @@ class Machine {
   void EndNow(InstanceEnd end);
   bool RestartAfterReset(const InstanceEnd& end);
   absl::StatusOr<std::vector<hv::v1::Registers>> RegistersNow();
+  absl::Status WhilePausedNow(const std::function<absl::Status(MachineInstance&)>& work);
 
   absl::Status WrongState(const char* what, const char* instead) const;
   void SetState(hv::v1::MachineState state, const hv::v1::MachineExit* exit = nullptr);

@@ -18,6 +18,7 @@ namespace hv::hvd {
 namespace {
 
 constexpr uint32_t kKernel = HV_ENDPOINT(HV_ROLE_KERNEL, 0);
+constexpr uint32_t kMmu = HV_ENDPOINT(HV_ROLE_MMU, 0);
 constexpr uint32_t kSerial = HV_ENDPOINT(HV_ROLE_SERIAL, 0);
 constexpr uint32_t kFirstEpoch = 1;
 // A process starts in tens of milliseconds; on a host with too much to do, later.
@@ -78,6 +79,7 @@ absl::Status MachineInstance::Build(const World& world, const hv::v1::MachineCon
                         .plan = plan_,
                         .log = folder_.log_fd(),
                         .on_event = std::move(callbacks.on_service_event)});
+  mmu_ = std::make_unique<MmuClient>([this] { return supervisor_->Client(kMmu); });
   const Topology topology = PlanTopology(config.cpus());
   // While the services start, the kernel is loaded.
   if (auto status = supervisor_->Start(topology.services); !status.ok()) return WithLog(status);

@@ -12,7 +12,9 @@
 #include "hvd/console_hub.h"
 #include "hvd/console_pump.h"
 #include "hvd/kernel_client.h"
+#include "hvd/machine_memory.h"
 #include "hvd/manifests.h"
+#include "hvd/mmu_client.h"
 #include "hvd/runtime_folder.h"
 #include "hvd/segment_set.h"
 #include "hvd/supervisor.h"
@@ -52,6 +54,7 @@ class MachineInstance {
 
   absl::StatusOr<std::string> Registers(uint32_t vcpu) { return kernel_->GetRegisters(vcpu); }
   absl::StatusOr<hv::v1::KernelGetStatsResponse> Stats() { return kernel_->GetStats(); }
+  MachineMemory Memory() { return {*mmu_, *kernel_, segments_.guest_ram().fd.get()}; }
   // hv_kernel first.
   std::vector<hv::v1::ServiceStatus> Services();
   std::vector<std::string> Degraded() const { return supervisor_->Degraded(); }
@@ -75,6 +78,7 @@ class MachineInstance {
   MachinePlan plan_;
   std::unique_ptr<ConsolePump> pump_;
   std::unique_ptr<Supervisor> supervisor_;
+  std::unique_ptr<MmuClient> mmu_;
   LaunchedPart kernel_part_;
   std::unique_ptr<KernelClient> kernel_;
 };

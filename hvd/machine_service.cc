@@ -104,12 +104,64 @@ grpc::Status MachineService::List(grpc::ServerContext*, const hv::v1::ListMachin
 grpc::Status MachineService::Get(grpc::ServerContext*, const hv::v1::GetMachineRequest* request,
                                  hv::v1::GetMachineResponse* response) {
   return ChangeMachine(request->name(), *response->mutable_machine(), [&](Machine& machine) {
-    if (!request->registers()) return absl::OkStatus();
-    auto registers = machine.Registers();
-    if (!registers.ok()) return registers.status();
-    for (auto& one : *registers) *response->add_registers() = std::move(one);
-    return absl::OkStatus();
+    if (request->registers()) {
+      auto registers = machine.Registers();
+      if (!registers.ok()) return registers.status();
+      for (auto& one : *registers) *response->add_registers() = std::move(one);
+    }
+    if (!request->memory()) return absl::OkStatus();
+    return machine.WithMemory([&](MachineMemory& memory) {
+      auto shown = memory.Show();
+      if (shown.ok()) *response->mutable_memory() = *std::move(shown);
+      return shown.status();
+    });
   });
+}
+
+template <typename Response, typename Ask>
+grpc::Status MachineService::AskMemory(const std::string& name, Response& response, Ask ask) {
+  const auto machine = registry_.Find(name);
+  if (!machine.ok()) return service::ToGrpc(machine.status());
+  return service::ToGrpc((*machine)->WithMemory([&](MachineMemory& memory) {
+    absl::StatusOr<Response> answer = ask(memory);
+    if (answer.ok()) response = *std::move(answer);
+    return answer.status();
+  }));
+}
+
+grpc::Status MachineService::SetDirtyLogging(grpc::ServerContext*,
+                                             const hv::v1::SetDirtyLoggingRequest* request,
+                                             hv::v1::GuestMemory* response) {
+  return AskMemory(request->name(), *response, [&](MachineMemory& memory) {
+    return memory.SetDirtyLogging(request->address(), request->bytes(), request->on());
+  });
+}
+
+grpc::Status MachineService::SetWriteProtection(grpc::ServerContext*,
+                                                const hv::v1::SetWriteProtectionRequest* request,
+                                                hv::v1::GuestMemory* response) {
+  return AskMemory(request->name(), *response, [&](MachineMemory& memory) {
+    return memory.SetWriteProtection(request->address(), request->bytes(), request->on());
+  });
+}
+
+grpc::Status MachineService::TakeDirtyLog(grpc::ServerContext*,
+                                          const hv::v1::TakeDirtyLogRequest* request,
+                                          hv::v1::TakeDirtyLogResponse* response) {
+  return AskMemory(request->name(), *response, [&](MachineMemory& memory) {
+    return memory.TakeDirtyLog(request->address());
+  });
+}
+
+grpc::Status MachineService::TranslateAddress(grpc::ServerContext*,
+                                              const hv::v1::TranslateAddressRequest* request,
+                                              hv::v1::Translation* response) {
+  const auto machine = registry_.Find(request->name());
+  if (!machine.ok()) return service::ToGrpc(machine.status());
+  auto found = (*machine)->Translate(request->vcpu(), request->address());
+  if (!found.ok()) return service::ToGrpc(found.status());
+  *response = *std::move(found);
+  return grpc::Status::OK;
 }
 
 grpc::Status MachineService::ListServices(grpc::ServerContext*,

@@ -35,6 +35,17 @@ class MachineService final : public MachineServiceBase {
                             hv::v1::ListServicesResponse* response) override;
   grpc::Status GetStats(grpc::ServerContext*, const hv::v1::GetMachineStatsRequest* request,
                         hv::v1::GetMachineStatsResponse* response) override;
+  grpc::Status SetDirtyLogging(grpc::ServerContext*,
+                               const hv::v1::SetDirtyLoggingRequest* request,
+                               hv::v1::GuestMemory* response) override;
+  grpc::Status SetWriteProtection(grpc::ServerContext*,
+                                  const hv::v1::SetWriteProtectionRequest* request,
+                                  hv::v1::GuestMemory* response) override;
+  grpc::Status TakeDirtyLog(grpc::ServerContext*, const hv::v1::TakeDirtyLogRequest* request,
+                            hv::v1::TakeDirtyLogResponse* response) override;
+  grpc::Status TranslateAddress(grpc::ServerContext*,
+                                const hv::v1::TranslateAddressRequest* request,
+                                hv::v1::Translation* response) override;
   grpc::Status Doctor(grpc::ServerContext*, const hv::v1::DoctorRequest*,
                       hv::v1::DoctorResponse* response) override;
   grpc::Status GetVersion(grpc::ServerContext*, const hv::v1::GetVersionRequest*,
@@ -48,6 +59,9 @@ class MachineService final : public MachineServiceBase {
   // Calls `change` on the machine of that name and fills in what it then is.
   template <typename Change>
   grpc::Status ChangeMachine(const std::string& name, hv::v1::Machine& response, Change change);
+  // Fills in what `ask` says of the memory of the machine of that name.
+  template <typename Response, typename Ask>
+  grpc::Status AskMemory(const std::string& name, Response& response, Ask ask);
 
   MachineRegistry& registry_;
   EventBus& events_;

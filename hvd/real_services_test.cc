@@ -16,6 +16,7 @@
 #include "abi/state.h"
 #include "hvd/machine_clock_base.h"
 #include "hvd/memory_map.h"
+#include "hvd/mmu_client.h"
 #include "hvd/posix_launcher.h"
 #include "hvd/supervisor.h"
 #include "hvd/topology.h"
@@ -184,6 +185,45 @@ TEST_F(RealServicesTest, TablesArePublishedOnceAllAreReady) {
   EXPECT_EQ(table.generation % 2, 0u);
   EXPECT_EQ(table.route_count, static_cast<uint32_t>(plan_.memory_map.routes_size()));
   EXPECT_EQ(table.slot_count, static_cast<uint32_t>(plan_.memory_map.memory_size()));
+}
+
+TEST_F(RealServicesTest, ChangesOfTheMapArePublishedAndSurviveMmuSvc) {
+  StartAll();
+  constexpr uint32_t kMmu = HV_ENDPOINT(HV_ROLE_MMU, 0);
+  const OwnedSegment* segment = set_.Find(HV_SEGMENT_ROUTE_TABLE, 0);
+  const auto mapping = ring::Mapping::Map(segment->fd.get(), segment->bytes, false).value();
+  const auto& table = *mapping.As<hv_route_table>();
+  MmuClient mmu([&] { return supervisor_->Client(kMmu); });
+
+  const auto changed = mmu.SetWriteProtection(0x100000, 0x1000, true);
+  ASSERT_TRUE(changed.ok()) << changed.status();
+  EXPECT_EQ(table.generation, changed->generation());
+  EXPECT_EQ(table.slot_count, 3u);
+  EXPECT_EQ(table.slots[1].address, 0x100000u);
+  EXPECT_EQ(table.slots[1].flags, HV_MEMORY_READ_ONLY | HV_MEMORY_PROTECTED);
+
+  ASSERT_EQ(kill(StatusOf(kMmu).pid(), SIGKILL), 0);
+  const auto logged = mmu.SetDirtyLogging(0, 0, true);  // waits for the successor
+  ASSERT_TRUE(logged.ok()) << logged.status();
+  EXPECT_TRUE(logged->regions(1).write_protected());
+  EXPECT_TRUE(logged->regions(1).dirty_logging());
+  EXPECT_EQ(table.generation, changed->generation() + 2);
+}
+
+TEST_F(RealServicesTest, TheDirtyLogIsReadAndClearedInTheSegment) {
+  StartAll();
+  MmuClient mmu([&] { return supervisor_->Client(HV_ENDPOINT(HV_ROLE_MMU, 0)); });
+  const OwnedSegment* segment = set_.Find(HV_SEGMENT_DIRTY_LOG, 0);
+  const auto mapping = ring::Mapping::Map(segment->fd.get(), segment->bytes, true).value();
+  auto* words = reinterpret_cast<uint64_t*>(mapping.bytes().data() + sizeof(hv_dirty_log));
+  ASSERT_TRUE(mmu.SetDirtyLogging(0, 0, true).ok());
+  words[1] = 0x8001;
+  const auto read = mmu.ReadDirtyLog(0);
+  ASSERT_TRUE(read.ok()) << read.status();
+  EXPECT_EQ(read->bitmap().substr(8, 2), "\x01\x80");
+  words[1] |= 2;
+  ASSERT_TRUE(mmu.ClearDirtyLog(*read).ok());
+  EXPECT_EQ(words[1], 2u);
 }
 
 TEST_F(RealServicesTest, AServiceKilledAgainAndAgainAnswersEachRequestOnce) {

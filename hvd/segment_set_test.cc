@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <map>
@@ -142,6 +143,21 @@ TEST_F(SegmentSetTest, NothingCanChangeItsSize) {
       EXPECT_EQ(seals & (F_SEAL_SHRINK | F_SEAL_GROW), F_SEAL_SHRINK | F_SEAL_GROW);
     }
   }
+}
+
+TEST_F(SegmentSetTest, RamIsAllocatedPageByPageOnFirstTouch) {
+  const OwnedSegment& ram = set_.guest_ram();
+  const auto allocated_pages = [&] {
+    struct stat info;
+    EXPECT_EQ(fstat(ram.fd.get(), &info), 0);
+    return info.st_blocks * 512 / 4096;
+  };
+  const auto mapping = ring::Mapping::Map(ram.fd.get(), ram.bytes, true).value();
+  EXPECT_EQ(allocated_pages(), 0);
+  for (const size_t page : {0, 7, 8, 4095}) mapping.bytes()[page * 4096] = std::byte{1};
+  EXPECT_EQ(allocated_pages(), 4);
+  mapping.bytes()[7 * 4096 + 100] = std::byte{1};
+  EXPECT_EQ(allocated_pages(), 4);
 }
 
 TEST_F(SegmentSetTest, StateHeaderIsAtTheFirstEpoch) {

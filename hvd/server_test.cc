@@ -105,6 +105,62 @@ TEST_F(ServerTest, ErrorsArriveWithTheirCodeAndMessage) {
   EXPECT_EQ(Create("vm").error_code(), grpc::StatusCode::ALREADY_EXISTS);
 }
 
+TEST_F(ServerTest, MemoryIsShownWhenAskedFor) {
+  ASSERT_TRUE(Create("vm").ok());
+  launcher_.mmu.memory.add_regions()->set_bytes(16 << 20);
+  launcher_.mmu.memory.set_hole_reads(7);
+  hv::v1::GetMachineRequest request;
+  request.set_name("vm");
+  for (const bool memory : {false, true}) {
+    grpc::ClientContext context;
+    hv::v1::GetMachineResponse response;
+    request.set_memory(memory);
+    ASSERT_TRUE(stub_->Get(&context, request, &response).ok());
+    EXPECT_EQ(response.has_memory(), memory);
+    EXPECT_EQ(response.memory().hole_reads(), memory ? 7u : 0u);
+  }
+}
+
+TEST_F(ServerTest, ChangesOfMemoryAnswerWithTheMap) {
+  ASSERT_TRUE(Create("vm").ok());
+  launcher_.mmu.memory.set_generation(4);
+  hv::v1::GuestMemory memory;
+  hv::v1::SetDirtyLoggingRequest log;
+  log.set_name("vm");
+  grpc::ClientContext first;
+  ASSERT_TRUE(stub_->SetDirtyLogging(&first, log, &memory).ok());
+  EXPECT_EQ(memory.generation(), 4u);
+  launcher_.mmu.refusal = {grpc::StatusCode::RESOURCE_EXHAUSTED, "too many slots"};
+  hv::v1::SetWriteProtectionRequest protect;
+  protect.set_name("vm");
+  grpc::ClientContext second;
+  const grpc::Status refused = stub_->SetWriteProtection(&second, protect, &memory);
+  EXPECT_EQ(refused.error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED);
+  EXPECT_EQ(refused.error_message(), "too many slots");
+}
+
+TEST_F(ServerTest, TheDirtyLogAndTranslationsComeFromTheMachineOfThatName) {
+  ASSERT_TRUE(Create("vm").ok());
+  launcher_.mmu.dirty.emplace_back().set_bitmap("\x03");
+  hv::v1::TakeDirtyLogRequest take;
+  hv::v1::TakeDirtyLogResponse taken;
+  grpc::ClientContext first;
+  take.set_name("none");
+  EXPECT_EQ(stub_->TakeDirtyLog(&first, take, &taken).error_code(), grpc::StatusCode::NOT_FOUND);
+  grpc::ClientContext second;
+  take.set_name("vm");
+  ASSERT_TRUE(stub_->TakeDirtyLog(&second, take, &taken).ok());
+  EXPECT_EQ(taken.dirty_pages(), 2u);
+  hv::v1::TranslateAddressRequest translate;
+  translate.set_name("vm");
+  translate.set_vcpu(0);
+  translate.set_address(0x1234);
+  hv::v1::Translation translation;
+  grpc::ClientContext third;
+  ASSERT_TRUE(stub_->TranslateAddress(&third, translate, &translation).ok());
+  EXPECT_EQ(translation.linear(), 0x1234u);
+}
+
 TEST_F(ServerTest, GraceBeyondAnHourIsRefused) {
   ASSERT_TRUE(Create("vm").ok());
   grpc::ClientContext context;

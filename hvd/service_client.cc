@@ -6,13 +6,18 @@
 namespace hv::hvd {
 
 struct ServiceClient::Stub {
-  std::unique_ptr<hv::v1::ServiceControl::Stub> rpc;
+  explicit Stub(std::shared_ptr<grpc::Channel> over)
+      : channel(std::move(over)), rpc(hv::v1::ServiceControl::NewStub(channel)) {}
+  const std::shared_ptr<grpc::Channel> channel;
+  const std::unique_ptr<hv::v1::ServiceControl::Stub> rpc;
 };
 
 ServiceClient::ServiceClient(UniqueFd connection)
-    : stub_(new Stub{hv::v1::ServiceControl::NewStub(ChannelOver(std::move(connection)))}) {}
+    : stub_(new Stub(ChannelOver(std::move(connection)))) {}
 
 ServiceClient::~ServiceClient() = default;
+
+std::shared_ptr<grpc::Channel> ServiceClient::channel() const { return stub_->channel; }
 
 absl::StatusOr<hv::v1::DescribeResponse> ServiceClient::Describe(
     std::chrono::milliseconds timeout) {

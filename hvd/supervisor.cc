@@ -219,6 +219,14 @@ std::vector<hv::v1::ServiceStatus> Supervisor::Status() {
   return all;
 }
 
+std::shared_ptr<ServiceClient> Supervisor::Client(uint32_t endpoint) const {
+  std::lock_guard lock(mutex_);
+  for (const auto& slot : slots_) {
+    if (slot->endpoint == endpoint) return slot->client;
+  }
+  return nullptr;
+}
+
 std::vector<std::string> Supervisor::Degraded() const {
   std::lock_guard lock(mutex_);
   std::vector<std::string> degraded;

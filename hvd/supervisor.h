@@ -57,6 +57,8 @@ class Supervisor {
 
   // Each service with what it says of itself; one that does not answer is shown without.
   std::vector<hv::v1::ServiceStatus> Status();
+  // The connection to the present process of a service; null while there is none.
+  std::shared_ptr<ServiceClient> Client(uint32_t endpoint) const;
   // In words, for each service that is given up.
   std::vector<std::string> Degraded() const;
 
