@@ -63,6 +63,31 @@ void AddRun(CLI::App& app, Options& options) {
   run->add_flag("--no-reboot", options.no_reboot, "A guest that resets itself is stopped");
 }
 
+void AddMemory(CLI::App& app, Options& options) {
+  CLI::App* memory = app.add_subcommand(
+      "memory",
+      "Show a machine's guest-physical map, or change it while the guest runs. A RANGE is "
+      "ADDRESS+SIZE: guest-physical in hexadecimal, and KiB, MiB or GiB with suffix K, M or G");
+  AddMachine(memory, options);
+  CLI::Option* dirty_log =
+      memory
+          ->add_option("--dirty-log", options.dirty_log,
+                       "on: begin to note which pages are written; take: show which were since then "
+                       "or since the last take; off: note no more")
+          ->type_name("on|off|take")
+          ->check(CLI::IsMember({"on", "off", "take"}));
+  CLI::Option* protect =
+      memory
+          ->add_option("--protect", options.protect,
+                       "Make RAM read-only: writes of the guest are counted and ignored")
+          ->type_name("RANGE");
+  memory->add_option("--unprotect", options.unprotect, "Make protected RAM writable again")
+      ->type_name("RANGE")
+      ->excludes(protect)
+      ->excludes(dirty_log);
+  protect->excludes(dirty_log);
+}
+
 void AddOthers(CLI::App& app, Options& options) {
   app.add_subcommand("ps", "List machines")
       ->add_flag("--quiet,-q", options.quiet, "Names only");
@@ -70,6 +95,17 @@ void AddOthers(CLI::App& app, Options& options) {
   AddMachine(inspect, options);
   inspect->add_flag("--registers,-r", options.registers,
                     "Also the registers of its vCPUs; a running guest is paused for that moment");
+  inspect->add_flag("--memory,-m", options.show_memory,
+                    "Also its guest-physical map: RAM, ROM, who answers at which port and address, "
+                    "accesses to what nobody owns");
+  inspect->add_option("--translate,-t", options.translate,
+                      "Instead: what a linear address is to a vCPU now, by its page tables; a running "
+                      "guest is paused for that moment")
+      ->type_name("ADDRESS");
+  inspect->add_option("--vcpu", options.vcpu, "The vCPU that --translate is about (default 0)")
+      ->type_name("N")
+      ->needs("--translate");
+  AddMemory(app, options);
   AddMachine(app.add_subcommand("services",
                                 "Show a machine's processes: what each maps, its progress, its "
                                 "messages per second, what holds it in"),
@@ -125,7 +161,7 @@ std::unique_ptr<CLI::App> MakeApp(Options& options) {
   app->add_option("--libexec", options.libexec,
                   "Folder of hvd and the parts it starts (default: beside hvctl)")
       ->type_name("FOLDER");
-  app->add_flag("--json", options.json, "Print JSON, fields named as in hv/v1/machine.proto");
+  app->add_flag("--json", options.json, "Print JSON, fields named as in hv/v1/machine.proto and memory.proto");
   AddRun(*app, options);
   AddOthers(*app, options);
   return app;

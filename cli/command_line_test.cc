@@ -39,6 +39,26 @@ TEST(CommandLineTest, OptionsForAllCommandsMayFollowTheCommand) {
   EXPECT_EQ(options.socket, "/s");
 }
 
+TEST(CommandLineTest, MemoryIsShownOrChangedInOneWayAtATime) {
+  EXPECT_EQ(Parse("memory vm").name, "vm");
+  EXPECT_EQ(Parse("memory vm --dirty-log take").dirty_log, "take");
+  EXPECT_EQ(Parse("memory vm --protect 0x1000+4K").protect, "0x1000+4K");
+  EXPECT_EQ(Parse("memory vm --unprotect 0x1000+4K").unprotect, "0x1000+4K");
+  for (const char* line : {"memory", "memory vm --dirty-log maybe", "memory vm --protect",
+                           "memory vm --protect 0+1 --unprotect 0+1",
+                           "memory vm --dirty-log on --protect 0+1"}) {
+    EXPECT_THROW(Parse(line), CLI::ParseError) << line;
+  }
+}
+
+TEST(CommandLineTest, InspectTranslatesForOneVcpu) {
+  const Options options = Parse("inspect vm --translate ffffffff81000000 --vcpu 3");
+  EXPECT_EQ(options.translate, "ffffffff81000000");
+  EXPECT_EQ(options.vcpu, 3u);
+  EXPECT_TRUE(Parse("inspect vm -m").show_memory);
+  EXPECT_THROW(Parse("inspect vm --vcpu 3"), CLI::ParseError);
+}
+
 TEST(CommandLineTest, WhatMakesNoSenseIsRefused) {
   for (const char* line : {"", "fly", "run", "run --kernel", "run --kernel k --cpus many", "inspect",
                            "stats vm --interval -1", "completion tcsh", "ps extra"}) {

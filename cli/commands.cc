@@ -13,6 +13,7 @@
 #include "cli/machine_exit.h"
 #include "cli/machine_watch.h"
 #include "cli/man_page.h"
+#include "cli/memory_command.h"
 #include "cli/private_hvd.h"
 #include "cli/show.h"
 #include "hvd/locations.h"
@@ -70,8 +71,10 @@ StatusOrExit ListMachines(HvdClient& client, const Options& options) {
 }
 
 StatusOrExit Inspect(HvdClient& client, const Options& options) {
+  if (!options.translate.empty()) return Translate(client, options);
   auto request = About<hv::v1::GetMachineRequest>(options);
   request.set_registers(options.registers);
+  request.set_memory(options.show_memory);
   return Answer(client.Call(&Stub::Get, request), options,
                 [](const hv::v1::GetMachineResponse& response) {
                   return ShowMachine(response, NowUnixNs());
@@ -157,6 +160,7 @@ StatusOrExit Converse(const std::string& command, HvdClient& client, Options& op
   if (command == "run") return RunMachine(client, options);
   if (command == "ps") return ListMachines(client, options);
   if (command == "inspect") return Inspect(client, options);
+  if (command == "memory") return ShowOrChangeMemory(client, options);
   if (command == "services") {
     return Answer(client.Call(&Stub::ListServices, About<hv::v1::ListServicesRequest>(options)),
                   options, ShowServices);

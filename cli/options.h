@@ -26,6 +26,12 @@ struct Options {
 
   bool quiet = false;           // ps
   bool registers = false;       // inspect
+  bool show_memory = false;     // inspect
+  std::string translate;        // inspect: a linear address
+  uint32_t vcpu = 0;            // inspect
+  std::string dirty_log;        // memory: on, off or take
+  std::string protect;          // memory: a range
+  std::string unprotect;        // memory: a range
   bool all_output = false;      // console
   uint32_t grace_seconds = 30;  // stop
   bool force = false;           // stop, rm

@@ -97,6 +97,7 @@ std::string ShowMachine(const hv::v1::GetMachineResponse& response, int64_t now_
     *only_registers.mutable_registers() = registers;
     absl::StrAppend(&text, "\n", ShowCrash(only_registers));
   }
+  if (response.has_memory()) absl::StrAppend(&text, "\n", ShowMemory(response.memory()));
   return text;
 }
 

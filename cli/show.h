@@ -18,6 +18,11 @@ std::string ShowServices(const hv::v1::ListServicesResponse& services);
 // `before`: an earlier answer, `seconds` ago, for rates; null: none are shown.
 std::string ShowStats(const hv::v1::GetMachineStatsResponse& stats,
                       const hv::v1::GetMachineStatsResponse* before, double seconds);
+std::string ShowMemory(const hv::v1::GuestMemory& memory);
+// Runs of dirty pages.
+std::string ShowDirtyPages(const hv::v1::TakeDirtyLogResponse& taken);
+// A walk of page tables, entry by entry, and where it led.
+std::string ShowTranslation(const hv::v1::Translation& walk);
 std::string ShowDoctor(const hv::v1::DoctorResponse& doctor);
 // Registers, bytes at RIP and the last exits of a guest that crashed.
 std::string ShowCrash(const hv::v1::Crash& crash);
