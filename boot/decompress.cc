@@ -171,7 +171,7 @@ const char* NameOfOther(std::span<const std::byte> payload) {
 absl::Status CannotUnpack(std::span<const std::byte> payload) {
   if (StartsWith(payload, {0x7f, 'E', 'L', 'F'})) {
     return absl::InvalidArgumentError(
-        "kernel: its payload is not packed but an ELF as it is; pass that file, the vmlinux, itself");
+        "kernel: its payload is not packed but an ELF as it is; pass that, the vmlinux, itself");
   }
   std::string found;
   if (const char* name = NameOfOther(payload); name != nullptr) {

@@ -43,8 +43,8 @@ FileBytes MakePvhNote(uint32_t entry);
 // A bzImage of boot protocol 2.15 around a packed payload.
 FileBytes MakeBzImage(std::span<const std::byte> payload);
 
-// Packed as kernels have it: XZ through the filter for x86 code and with a CRC32, zstd with the checksum
-// its tool writes unless told otherwise.
+// Packed as kernels have it: XZ through the filter for x86 code and with a CRC32, zstd with the
+// checksum its tool writes unless told otherwise.
 FileBytes Gzip(std::span<const std::byte> bytes);
 FileBytes Xz(std::span<const std::byte> bytes);
 FileBytes Zstd(std::span<const std::byte> bytes, bool checksum = true);

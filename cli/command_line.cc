@@ -60,6 +60,11 @@ void AddRun(CLI::App& app, Options& options) {
   run->add_flag_callback(
       "--no-standby", [config] { config->set_no_standby(true); },
       "No processes that wait to take over from services that die: less memory, longer gaps");
+  run->add_option_function<uint32_t>(
+         "--hang-timeout", [config](const uint32_t& ms) { config->set_hang_timeout_ms(ms); },
+         "A service that has work and gets nowhere for so long is replaced; 10 to 60000 "
+         "milliseconds (default 50)")
+      ->type_name("MS");
   run->add_flag("--no-reboot", options.no_reboot, "A guest that resets itself is stopped");
 }
 

@@ -182,6 +182,8 @@ class FakeProcess : public Process {
   }
   pid_t pid() const override { return part_->pid(); }
   int death_fd() const override { return part_->death_fd(); }
+  // Nothing that a fake part does counts as a hang: it makes no turns.
+  ProcessActivity activity() const override { return {.state = 'Z'}; }
   void Kill() override { part_->Die({.by_signal = true, .code = SIGKILL}); }
   ProcessEnd Reap() override { return part_->Join(); }
 

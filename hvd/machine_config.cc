@@ -68,6 +68,12 @@ absl::Status ValidateSizes(const hv::v1::MachineConfig& config) {
         absl::StrCat("memory_bytes ", memory, ": whole MiB from ", kLeastMemory / kMebibyte,
                      " MiB to ", kMostMemory / kMebibyte, " MiB are possible"));
   }
+  if (config.hang_timeout_ms() < kLeastHangTimeoutMs ||
+      config.hang_timeout_ms() > kMostHangTimeoutMs) {
+    return absl::InvalidArgumentError(absl::StrCat("hang_timeout_ms ", config.hang_timeout_ms(),
+                                                   ": ", kLeastHangTimeoutMs, " to ",
+                                                   kMostHangTimeoutMs, " are possible"));
+  }
   return absl::OkStatus();
 }
 
@@ -90,6 +96,7 @@ absl::StatusOr<hv::v1::MachineConfig> ValidateConfig(const hv::v1::MachineConfig
   hv::v1::MachineConfig config = given;
   if (config.cpus() == 0) config.set_cpus(1);
   if (config.memory_bytes() == 0) config.set_memory_bytes(kDefaultMemory);
+  if (config.hang_timeout_ms() == 0) config.set_hang_timeout_ms(kDefaultHangTimeoutMs);
   if (config.engine().empty()) config.set_engine("auto");
   if (config.on_reset() == hv::v1::ON_RESET_UNSPECIFIED) {
     config.set_on_reset(hv::v1::ON_RESET_RESTART);

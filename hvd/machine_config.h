@@ -16,6 +16,9 @@ inline constexpr uint64_t kDefaultMemory = 512 * kMebibyte;
 inline constexpr int kMostModules = 64;
 inline constexpr size_t kLongestName = 63;
 inline constexpr size_t kLongestCommandLine = 4095;
+inline constexpr uint32_t kLeastHangTimeoutMs = 10;
+inline constexpr uint32_t kMostHangTimeoutMs = 60'000;
+inline constexpr uint32_t kDefaultHangTimeoutMs = 50;
 
 // Checks all that can be checked without looking at the host and fills in defaults. InvalidArgument
 // names the field, its value and what is possible.

@@ -90,6 +90,17 @@ TEST(MachineConfigTest, ModulesAreBoundedAndChecked) {
   EXPECT_NE(Refusal(config).find("module 'm'"), std::string::npos);
 }
 
+TEST(MachineConfigTest, HangTimeoutHasADefaultAndBounds) {
+  auto config = Good();
+  EXPECT_EQ(ValidateConfig(config)->hang_timeout_ms(), kDefaultHangTimeoutMs);
+  config.set_hang_timeout_ms(kLeastHangTimeoutMs);
+  EXPECT_TRUE(ValidateConfig(config).ok());
+  config.set_hang_timeout_ms(kLeastHangTimeoutMs - 1);
+  EXPECT_NE(Refusal(config).find("hang_timeout_ms 9"), std::string::npos);
+  config.set_hang_timeout_ms(kMostHangTimeoutMs + 1);
+  Refusal(config);
+}
+
 TEST(MachineConfigTest, UnknownEnumValueIsRefused) {
   auto config = Good();
   config.set_on_reset(static_cast<hv::v1::OnReset>(99));

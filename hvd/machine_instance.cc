@@ -66,6 +66,7 @@ absl::Status MachineInstance::Build(const World& world, const hv::v1::MachineCon
   plan_.engine = config.engine() == "auto" ? DefaultEngine() : config.engine();
   plan_.debug_exit = config.debug_exit();
   plan_.standby = !config.no_standby();
+  plan_.hang_timeout = std::chrono::milliseconds(config.hang_timeout_ms());
   plan_.clock = StartClock(world.tsc_hz);
   plan_.memory_map = BuildMemoryMap(config);
 

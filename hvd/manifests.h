@@ -1,6 +1,7 @@
 // Manifests: what each process of a machine is told when it attaches.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -20,6 +21,8 @@ struct MachinePlan {
   std::string boot_state;  // struct hv_vcpu_state
   bool debug_exit = false;
   bool standby = true;  // each service has a process that waits to take over
+  // How long a service with work to do may make no turn before it is replaced.
+  std::chrono::milliseconds hang_timeout{50};
   ClockBase clock;
   hv::v1::MmuServiceConfig memory_map;
 };

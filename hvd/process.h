@@ -7,6 +7,7 @@
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "hvd/process_activity.h"
 
 namespace hv::hvd {
 
@@ -26,6 +27,7 @@ class Process {
   virtual pid_t pid() const = 0;
   // Readable once the process is dead: for EventLoop::WhenReadable.
   virtual int death_fd() const = 0;
+  virtual ProcessActivity activity() const = 0;
   // SIGKILL. No effect on a dead process.
   virtual void Kill() = 0;
   // Waits for the death and returns how it came; the same answer again later.

@@ -276,6 +276,21 @@ TEST_F(RealServicesTest, TheOneThatWaitsTakesOver) {
   }
 }
 
+TEST_F(RealServicesTest, AServiceThatIsStoppedIsReplaced) {
+  StartAll();
+  constexpr uint32_t kTimer = HV_ENDPOINT(HV_ROLE_TIMER, 0);
+  Line line(set_, kTimer);
+  line.Read(HV_SPACE_PORT, HV_PORT_PM_TIMER, 4);
+  for (int stops = 1; stops <= 3; ++stops) {
+    const pid_t pid = StatusOf(kTimer).pid();
+    ASSERT_EQ(kill(pid, SIGSTOP), 0);
+    line.Read(HV_SPACE_PORT, HV_PORT_PM_TIMER, 4);  // answered by the next one
+    AwaitReplaced(stops);
+    EXPECT_NE(StatusOf(kTimer).pid(), pid);
+  }
+  EXPECT_FALSE(line.HasMore());
+}
+
 TEST_F(RealServicesTest, NobodyWaitsWhereThePlanSaysSo) {
   plan_.standby = false;
   StartAll();

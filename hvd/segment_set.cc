@@ -141,6 +141,7 @@ absl::Status SegmentSet::Format(const OwnedSegment& segment, uint32_t capacity) 
   }
   *mapping->As<hv_segment_header>() = {HV_SEGMENT_MAGIC, static_cast<uint32_t>(segment.kind),
                                        HV_ABI_MAJOR, HV_ABI_MINOR};
+  if (segment.kind == HV_SEGMENT_WAKE) wakes_.push_back({segment.endpoint, *std::move(mapping)});
   return absl::OkStatus();
 }
 
@@ -184,8 +185,15 @@ const OwnedSegment* SegmentSet::Find(hv_segment kind, uint32_t endpoint, uint32_
 }
 
 hv_state_header* SegmentSet::state_header(uint32_t service) const {
-  for (const StateView& view : states_) {
-    if (view.service == service) return view.mapping.As<hv_state_header>();
+  for (const View& view : states_) {
+    if (view.endpoint == service) return view.mapping.As<hv_state_header>();
+  }
+  return nullptr;
+}
+
+hv_wake* SegmentSet::wake(uint32_t endpoint) const {
+  for (const View& view : wakes_) {
+    if (view.endpoint == endpoint) return view.mapping.As<hv_wake>();
   }
   return nullptr;
 }

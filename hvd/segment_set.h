@@ -12,6 +12,7 @@
 #include "ring/segment.h"
 
 struct hv_state_header;
+struct hv_wake;
 
 namespace hv::hvd {
 
@@ -49,10 +50,12 @@ class SegmentSet {
   const OwnedSegment* Find(hv_segment kind, uint32_t endpoint, uint32_t peer = 0) const;
   // hvd's own view of a service's state header: epoch and progress.
   hv_state_header* state_header(uint32_t service) const;
+  // hvd's own view of an endpoint's wake word.
+  hv_wake* wake(uint32_t endpoint) const;
 
  private:
-  struct StateView {
-    uint32_t service;
+  struct View {
+    uint32_t endpoint;
     ring::Mapping mapping;
   };
 
@@ -61,7 +64,8 @@ class SegmentSet {
   absl::Status FormatAll(const Topology& topology);
 
   std::vector<OwnedSegment> segments_;
-  std::vector<StateView> states_;
+  std::vector<View> states_;
+  std::vector<View> wakes_;
 };
 
 }  // namespace hv::hvd

@@ -2,6 +2,7 @@
 
 #include "abi/state.h"
 #include "absl/strings/str_cat.h"
+#include "abi/wake.h"
 #include "base/check.h"
 #include "hvd/process_memory.h"
 #include "ring/shared_store.h"
@@ -12,15 +13,22 @@ namespace {
 
 constexpr std::chrono::milliseconds kDescribeTimeout{500};
 constexpr std::chrono::seconds kSamplePeriod{1};
+// A hang is noticed this much later than it could be, at most.
+constexpr int kLooksInHangTimeout = 5;
+constexpr std::chrono::seconds kStartGrace{5};
+constexpr char kStopped = 'T';  // by a signal; state in /proc/PID/stat
 
 }  // namespace
 
 Supervisor::Supervisor(Parts parts) : parts_(std::move(parts)) {
   sampler_ = parts_.loop.Every(kSamplePeriod, [this] { SampleRates(); });
+  hang_watch_ = parts_.loop.Every(parts_.plan.hang_timeout / kLooksInHangTimeout,
+                                  [this] { LookForHangs(); });
 }
 
 Supervisor::~Supervisor() {
   parts_.loop.Cancel(sampler_);
+  parts_.loop.Cancel(hang_watch_);
   std::vector<EventLoop::Id> watches;
   {
     std::lock_guard lock(mutex_);
@@ -36,7 +44,8 @@ Supervisor::~Supervisor() {
 absl::Status Supervisor::Start(const std::vector<uint32_t>& services) {
   std::lock_guard lock(mutex_);
   for (uint32_t endpoint : services) {
-    slots_.push_back(std::make_unique<Slot>(Slot{.endpoint = endpoint}));
+    slots_.push_back(std::make_unique<Slot>(
+        Slot{.endpoint = endpoint, .hang = HangDetector(parts_.plan.hang_timeout)}));
     if (parts_.plan.standby) {
       slots_.back()->standby = std::make_unique<Standby>(parts_.loop, parts_.launcher, endpoint,
                                                          parts_.log);
@@ -57,9 +66,12 @@ absl::Status Supervisor::Attach(Slot& slot) {
   ring::StoreRelaxed(header->epoch, slot.epoch, stores);
   ring::StoreRelaxed(header->waiting, uint64_t{0}, stores);
   slot.commit_at_attach = ring::LoadAcquire(header->commit);  // pairs with StateSegment::Commit
+  slot.heartbeat_at_attach = ring::LoadRelaxed(header->heartbeat);
   auto control = AttachProcess(slot);
   if (!control.ok()) return control.status();
   slot.client = std::make_shared<ServiceClient>(*std::move(control));
+  slot.hang = HangDetector(parts_.plan.hang_timeout);
+  slot.attached_at = EventLoop::Clock::now();
   slot.state = State::kRunning;
   return absl::OkStatus();
 }
@@ -112,7 +124,8 @@ void Supervisor::OnDeath(size_t index) {
     std::lock_guard lock(mutex_);
     if (stopping_) return;
     Slot& slot = *slots_[index];
-    slot.last_end = slot.part.process->Reap().InWords();
+    slot.last_end = absl::StrCat(slot.killed_for, slot.part.process->Reap().InWords());
+    slot.killed_for.clear();
     slot.part = {};
     slot.client.reset();
     slot.state = State::kWaiting;
@@ -158,6 +171,32 @@ void Supervisor::Retry(Slot& slot, size_t index, std::vector<ServiceEvent>& even
     return;
   }
   slot.watch = parts_.loop.After(*delay, [this, index] { Replace(index); });
+}
+
+// Attached, but not in its loop yet: on a host with too much to do that takes its time.
+bool Supervisor::IsStarting(const Slot& slot, uint64_t heartbeat) const {
+  return heartbeat == slot.heartbeat_at_attach &&
+         EventLoop::Clock::now() - slot.attached_at < kStartGrace;
+}
+
+// What hangs is killed; the rest is as with any other death.
+void Supervisor::LookForHangs() {
+  std::lock_guard lock(mutex_);
+  for (const auto& slot : slots_) {
+    if (slot->state != State::kRunning || !slot->killed_for.empty()) continue;
+    const hv_state_header& header = *parts_.segments.state_header(slot->endpoint);
+    const ServiceProgress progress{
+        .heartbeat = ring::LoadRelaxed(header.heartbeat),
+        .waiting = ring::LoadRelaxed(header.waiting) != 0,
+        .wake_word = ring::LoadRelaxed(parts_.segments.wake(slot->endpoint)->word)};
+    if (!slot->hang.Suspicious(progress, EventLoop::Clock::now())) continue;
+    const ProcessActivity activity = slot->part.process->activity();
+    if (IsStarting(*slot, progress.heartbeat) && activity.state != kStopped) continue;
+    if (!slot->hang.Hangs(activity)) continue;
+    slot->killed_for = absl::StrCat("hung with work to do for ",
+                                    parts_.plan.hang_timeout.count(), " ms, ");
+    slot->part.process->Kill();
+  }
 }
 
 void Supervisor::SampleRates() {

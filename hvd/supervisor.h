@@ -1,5 +1,5 @@
-// Keeps the services of one machine alive: starts them, sees them die, has successors attach to
-// their segments under the next epoch.
+// Keeps the services of one machine alive: starts them, sees them die or hang, has successors attach
+// to their segments under the next epoch.
 #pragma once
 
 #include <chrono>
@@ -12,6 +12,7 @@
 
 #include "absl/status/status.h"
 #include "hvd/event_loop.h"
+#include "hvd/hang_detector.h"
 #include "hvd/manifests.h"
 #include "hvd/part_process.h"
 #include "hvd/process.h"
@@ -71,9 +72,13 @@ class Supervisor {
     LaunchedPart part;
     std::shared_ptr<ServiceClient> client;
     std::unique_ptr<Standby> standby;  // null: the machine has none
+    HangDetector hang;
+    std::string killed_for;  // not empty: hvd killed it, and why
     RespawnPolicy policy;
     EventLoop::Id watch = EventLoop::kNone;  // for the death, or for the end of a delay
     uint64_t commit_at_attach = 0;
+    uint64_t heartbeat_at_attach = 0;
+    EventLoop::Clock::time_point attached_at;
     std::string last_end;
     // For the rate: a sample a second.
     uint64_t sampled_received = 0;
@@ -87,6 +92,8 @@ class Supervisor {
   void Replace(size_t index);
   void Retry(Slot& slot, size_t index, std::vector<ServiceEvent>& events, bool did_something);
   void SampleRates();
+  void LookForHangs();
+  bool IsStarting(const Slot& slot, uint64_t heartbeat) const;
   bool DidSomething(const Slot& slot) const;
   void FillCounters(const Slot& slot, hv::v1::ServiceStatus& status) const;
 
@@ -95,6 +102,7 @@ class Supervisor {
   std::vector<std::unique_ptr<Slot>> slots_;
   bool stopping_ = false;
   EventLoop::Id sampler_ = EventLoop::kNone;
+  EventLoop::Id hang_watch_ = EventLoop::kNone;
 };
 
 }  // namespace hv::hvd
