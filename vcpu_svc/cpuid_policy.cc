@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "abi/platform.h"
+#include "vcpu_svc/physical_address.h"
 
 namespace hv::vcpu {
 namespace {
@@ -20,18 +21,25 @@ constexpr uint32_t Bits(std::initializer_list<int> bits) {
 
 // What the soft engine executes (its availability.cc has the other side). Names by bit, SDM vol. 2,
 // CPUID; AMD APM vol. 3, appendix E.
-// Leaf 1 ECX: SSE3, PCLMULQDQ, SSSE3, FMA, CMPXCHG16B, PCID, SSE4.1, SSE4.2, x2APIC, MOVBE, POPCNT,
-// TSC-deadline, AES, XSAVE, AVX, F16C, RDRAND. Not: MONITOR, VMX, SMX, PDCM.
-constexpr uint32_t kLeaf1Ecx = Bits({0, 1, 9, 12, 13, 17, 19, 20, 21, 22, 23, 24, 25, 26, 28, 29, 30});
-constexpr uint32_t kX2apic = 1u << 21, kTscDeadline = 1u << 24, kHypervisor = 1u << 31;
+// Leaf 1 ECX: SSE3, PCLMULQDQ, SSSE3, FMA, CMPXCHG16B, PCID, SSE4.1, SSE4.2, MOVBE, POPCNT, AES,
+// XSAVE, AVX, F16C, RDRAND. Not: MONITOR, VMX, SMX, PDCM. x2APIC and TSC-deadline are this
+// service's.
+constexpr uint32_t kLeaf1Ecx = Bits({0, 1, 9, 12, 13, 17, 19, 20, 22, 23, 25, 26, 28, 29, 30});
+constexpr uint32_t kX2apic = Bits({21}), kTscDeadline = Bits({24}), kHypervisor = Bits({31});
+constexpr uint32_t kXsave = Bits({26}), kOsxsave = Bits({27});
+constexpr uint32_t kAvx = Bits({28}), kNeedAvx = Bits({12, 29});  // FMA, F16C
 // Leaf 1 EDX: FPU, DE, PSE, TSC, MSR, PAE, CX8, APIC, SEP, MTRR, PGE, CMOV, PAT, PSE36, CLFSH, MMX,
-// FXSR, SSE, SSE2. Not: VME, MCE, MCA, HTT, thermal.
-constexpr uint32_t kLeaf1Edx = Bits({0, 2, 3, 4, 5, 6, 8, 9, 11, 12, 13, 15, 16, 17, 19, 23, 24, 25, 26});
-// Leaf 7 EBX: FSGSBASE, TSC_ADJUST, BMI1, AVX2, SMEP, BMI2, ERMS, INVPCID, RDSEED, ADX, SMAP,
-// CLFLUSHOPT, CLWB, SHA. ECX: UMIP, GFNI, VAES, VPCLMULQDQ, RDPID. EDX: FSRM.
-constexpr uint32_t kLeaf7Ebx = Bits({0, 1, 3, 5, 7, 8, 9, 10, 18, 19, 20, 23, 24, 29});
+// FXSR, SSE, SSE2. Not: VME, MCE, MCA, thermal. HTT is set where there are several CPUs.
+constexpr uint32_t kLeaf1Edx =
+    Bits({0, 2, 3, 4, 5, 6, 8, 9, 11, 12, 13, 15, 16, 17, 19, 23, 24, 25, 26});
+constexpr uint32_t kHtt = Bits({28});
+// Leaf 7 EBX: FSGSBASE, BMI1, AVX2, SMEP, BMI2, ERMS, INVPCID, RDSEED, ADX, SMAP, CLFLUSHOPT, CLWB,
+// SHA. Not TSC_ADJUST: the TSC is the engine's. ECX: UMIP, GFNI, VAES, VPCLMULQDQ, RDPID. EDX:
+// FSRM.
+constexpr uint32_t kLeaf7Ebx = Bits({0, 3, 5, 7, 8, 9, 10, 18, 19, 20, 23, 24, 29});
 constexpr uint32_t kLeaf7Ecx = Bits({2, 8, 9, 10, 22});
 constexpr uint32_t kLeaf7Edx = Bits({4});
+constexpr uint32_t kAvx2 = Bits({5}), kVectorAesAndClmul = Bits({9, 10});
 // Leaf 0DH.1: XSAVEOPT, XSAVEC. Not: XGETBV(1), XSAVES.
 constexpr uint32_t kLeafD1Eax = Bits({0, 1});
 // 80000001H ECX: LAHF64, LZCNT, 3DNow prefetch. EDX: SYSCALL, NX, 1 GiB pages, RDTSCP, long mode,
@@ -39,21 +47,27 @@ constexpr uint32_t kLeafD1Eax = Bits({0, 1});
 constexpr uint32_t kExtended1Ecx = Bits({0, 5, 8});
 constexpr uint32_t kExtended1Edx =
     Bits({0, 2, 3, 4, 5, 6, 8, 9, 11, 12, 13, 15, 16, 17, 20, 23, 24, 26, 27, 29});
-constexpr uint32_t kInvariantTsc = 1u << 8;
+constexpr uint32_t kCmpLegacy = Bits({1}), kTopologyExtensions = Bits({22});
+constexpr uint32_t kInvariantTsc = Bits({8});
+constexpr uint32_t kAlwaysRunningApicTimer = Bits({2});
 
-constexpr uint32_t kXsaveBytes = 832;   // x87, SSE, AVX
-constexpr uint32_t kAvxBytes = 256, kAvxOffset = 576;
-constexpr uint32_t kHighestBasic = 0x16;
-constexpr uint32_t kHighestExtended = 0x8000001e;
+constexpr uint32_t kX87AndSseState = 3, kAvxState = 4;
+constexpr uint32_t kX87AndSseBytes = 576, kAvxBytes = 256;
 constexpr uint32_t kHypervisorBase = 0x40000000, kHypervisorLast = 0x40000010;
 constexpr char kHypervisorName[] = "hvhvhvhvhvhv";
-constexpr uint32_t kPhysicalBits = 46, kLinearBits = 48;
+constexpr uint32_t kLinearBits = 48;
 constexpr uint32_t kLevelCore = 2, kLevelThread = 1;
+constexpr uint32_t kMaxCacheSubleaves = 8;
 
 class Builder {
  public:
   Builder(const CpuidSource& source, const CpuidPolicy& policy)
-      : source_(source), policy_(policy), intel_(IsIntel(source)) {}
+      : source_(source),
+        policy_(policy),
+        intel_(IsIntel(source)),
+        xsave_((Host(1).ecx & kXsave) != 0 && (Host(1).ecx & kOsxsave) != 0),
+        avx_(xsave_ && (Host(1).ecx & kAvx) != 0 && (Host(0xd).eax & kAvxState) != 0),
+        topology_extensions_(!intel_ && (Host(0x80000001).ecx & kTopologyExtensions) != 0) {}
 
   std::vector<hv_cpuid_entry> Build() {
     Basic();
@@ -63,48 +77,62 @@ class Builder {
   }
 
  private:
-  Registers Host(uint32_t leaf, uint32_t subleaf = 0) const { return source_.Get(leaf, subleaf); }
+  // Zeroes for leaves the host does not have, where Intel's CPUs would repeat the highest one.
+  Registers Host(uint32_t leaf, uint32_t subleaf = 0) const {
+    if (leaf > source_.Get(leaf & 0x80000000, 0).eax) return {};
+    return source_.Get(leaf, subleaf);
+  }
   void Add(uint32_t leaf, const Registers& r) {
     table_.push_back({leaf, 0, 0, r.eax, r.ebx, r.ecx, r.edx, 0});
   }
   void Add(uint32_t leaf, uint32_t subleaf, const Registers& r) {
     table_.push_back({leaf, subleaf, HV_CPUID_SUBLEAF_MATTERS, r.eax, r.ebx, r.ecx, r.edx, 0});
   }
-  uint32_t HostMax(uint32_t base) const { return Host(base).eax; }
+  // Bits of an APIC id that tell the CPUs apart.
+  uint32_t IdBits() const { return static_cast<uint32_t>(std::bit_width(policy_.cpus - 1)); }
 
   void Basic() {
     Registers vendor = Host(0);
-    const uint32_t host_max = vendor.eax;
-    vendor.eax = kHighestBasic;
+    vendor.eax = intel_ ? 0x16 : 0xd;
     Add(0, vendor);
-    Registers features = Host(1);
-    features.ebx = (features.ebx & 0x0000ff00) | policy_.cpus << 16;
-    features.ecx = (features.ecx & kLeaf1Ecx) | kX2apic | kTscDeadline | kHypervisor;
-    features.edx &= kLeaf1Edx;
-    if (policy_.cpus > 1) features.edx |= 1u << 28;  // HTT: the count in EBX counts
-    Add(1, features);
+    Features();
     if (intel_) {
       Add(2, Host(2));
-      Caches(4, host_max);
+      Caches(4);
     }
-    Add(6, {.eax = 1u << 2});  // ARAT: the APIC timer never stops
-    if (host_max >= 7) {
-      const Registers host = Host(7);
-      Add(7, 0, {.ebx = host.ebx & kLeaf7Ebx, .ecx = host.ecx & kLeaf7Ecx,
-                 .edx = host.edx & kLeaf7Edx});
-    }
+    Add(6, {.eax = kAlwaysRunningApicTimer});
+    ExtendedFeatures();
     Topology();
-    if (host_max >= 0xd) ExtendedStateLeaves();
-    if (intel_) {
-      // TSC = crystal * EBX / EAX, with a crystal of 1 GHz / 40.
-      Add(0x15, {.eax = 1000, .ebx = static_cast<uint32_t>(policy_.tsc_hz / 25000),
-                 .ecx = 25'000'000});
-    }
+    if (xsave_) ExtendedState();
+    if (intel_) Frequencies();
   }
 
-  void Caches(uint32_t leaf, uint32_t host_max) {
-    if (host_max < leaf) return;
-    for (uint32_t i = 0; i < 8; ++i) {
+  void Features() {
+    Registers r = Host(1);
+    r.ebx = (r.ebx & 0x0000ff00) | policy_.cpus << 16;
+    r.ecx &= kLeaf1Ecx;
+    if (!xsave_) r.ecx &= ~kXsave;
+    if (!avx_) r.ecx &= ~(kAvx | kNeedAvx);
+    r.ecx |= kX2apic | kTscDeadline | kHypervisor;
+    r.edx &= kLeaf1Edx;
+    if (policy_.cpus > 1) r.edx |= kHtt;
+    Add(1, r);
+  }
+
+  void ExtendedFeatures() {
+    const Registers host = Host(7);
+    Registers r{
+        .ebx = host.ebx & kLeaf7Ebx, .ecx = host.ecx & kLeaf7Ecx, .edx = host.edx & kLeaf7Edx};
+    if (!avx_) {
+      r.ebx &= ~kAvx2;
+      r.ecx &= ~kVectorAesAndClmul;
+    }
+    Add(7, 0, r);
+  }
+
+  // Deterministic cache parameters: Intel's leaf 4, AMD's 8000001DH.
+  void Caches(uint32_t leaf) {
+    for (uint32_t i = 0; i < kMaxCacheSubleaves; ++i) {
       Registers r = Host(leaf, i);
       if ((r.eax & 0x1f) == 0) break;
       // Caches up to level 2 belong to a core, higher ones to all.
@@ -117,35 +145,43 @@ class Builder {
   }
 
   void Topology() {
-    const auto width = static_cast<uint32_t>(std::bit_width(policy_.cpus - 1));
     Add(0xb, 0, {.eax = 0, .ebx = 1, .ecx = kLevelThread << 8 | 0});
-    Add(0xb, 1, {.eax = width, .ebx = policy_.cpus, .ecx = kLevelCore << 8 | 1});
+    Add(0xb, 1, {.eax = IdBits(), .ebx = policy_.cpus, .ecx = kLevelCore << 8 | 1});
     Add(0xb, 2, {.ecx = 2});
   }
 
-  void ExtendedStateLeaves() {
-    Add(0xd, 0, {.eax = 7, .ebx = kXsaveBytes, .ecx = kXsaveBytes});
-    Add(0xd, 1, {.eax = Host(0xd, 1).eax & kLeafD1Eax, .ebx = kXsaveBytes});
-    Add(0xd, 2, {.eax = kAvxBytes, .ebx = kAvxOffset});
+  void ExtendedState() {
+    const uint32_t bytes = kX87AndSseBytes + (avx_ ? kAvxBytes : 0);
+    const uint32_t components = kX87AndSseState | (avx_ ? kAvxState : 0);
+    Add(0xd, 0, {.eax = components, .ebx = bytes, .ecx = bytes});
+    Add(0xd, 1, {.eax = Host(0xd, 1).eax & kLeafD1Eax, .ebx = bytes});
+    if (avx_) Add(0xd, 2, {.eax = kAvxBytes, .ebx = kX87AndSseBytes});
+  }
+
+  // Leaf 15H stays zero: were a crystal named there, the APIC timer would have to run at its rate
+  // (SDM vol. 3, 11.5.4). Without one it runs at the bus clock of leaf 16H. All in MHz.
+  void Frequencies() {
+    const auto tsc_mhz = static_cast<uint32_t>(policy_.tsc_hz / 1'000'000);
+    Add(0x16, {.eax = tsc_mhz, .ebx = tsc_mhz, .ecx = HV_LOCAL_APIC_TIMER_HZ / 1'000'000});
   }
 
   void Extended() {
-    const uint32_t host_max = HostMax(0x80000000);
     Registers first = Host(0x80000000);
-    first.eax = intel_ ? 0x80000008 : kHighestExtended;
+    first.eax = topology_extensions_ ? 0x8000001e : 0x80000008;
     Add(0x80000000, first);
     Registers features = Host(0x80000001);
     features.ecx &= kExtended1Ecx;
     features.edx &= kExtended1Edx;
+    if (topology_extensions_) features.ecx |= kTopologyExtensions;
+    if (!intel_ && policy_.cpus > 1) features.ecx |= kCmpLegacy;  // HTT there means cores
     Add(0x80000001, features);
     for (uint32_t leaf = 0x80000002; leaf <= 0x80000006; ++leaf) Add(leaf, Host(leaf));
-    Add(0x80000007, {.edx = host_max >= 0x80000007 ? Host(0x80000007).edx & kInvariantTsc : 0});
-    const auto width = static_cast<uint32_t>(std::bit_width(policy_.cpus - 1));
-    Registers sizes{.eax = kPhysicalBits | kLinearBits << 8};
-    if (!intel_) sizes.ecx = (policy_.cpus - 1) | width << 12;
+    Add(0x80000007, {.edx = Host(0x80000007).edx & kInvariantTsc});
+    Registers sizes{.eax = kPhysicalAddressBits | kLinearBits << 8};
+    if (!intel_) sizes.ecx = (policy_.cpus - 1) | IdBits() << 12;
     Add(0x80000008, sizes);
-    if (!intel_) {
-      Caches(0x8000001d, host_max);
+    if (topology_extensions_) {
+      Caches(0x8000001d);
       Add(0x8000001e, {});  // core id in EBX, APIC id in EAX: patched by the reader
     }
   }
@@ -164,6 +200,9 @@ class Builder {
   const CpuidSource& source_;
   const CpuidPolicy policy_;
   const bool intel_;
+  const bool xsave_;
+  const bool avx_;
+  const bool topology_extensions_;
   std::vector<hv_cpuid_entry> table_;
 };
 

@@ -24,7 +24,7 @@ class HostCpuid : public CpuidSource {
 };
 
 struct CpuidPolicy {
-  uint32_t cpus;    // one thread a core, one package
+  uint32_t cpus;  // one thread a core, one package
   uint64_t tsc_hz;
 };
 
