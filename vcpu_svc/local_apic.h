@@ -1,112 +1,102 @@
-// One local APIC (Intel SDM vol. 3, chapter 11): registers, priorities, timer. What it wants done
-// outside it returns.
+// One local APIC (Intel SDM vol. 3, chapter 11): registers, requests, local interrupts. What it
+// wants done outside it returns.
 #pragma once
 
 #include <cstdint>
 #include <optional>
+#include <type_traits>
+
+#include "vcpu_svc/apic_registers.h"
+#include "vcpu_svc/apic_timer.h"
+#include "vcpu_svc/interrupt_message.h"
+#include "vcpu_svc/vector_set.h"
 
 namespace hv::vcpu {
-
-// A set of 256 vectors.
-struct VectorSet {
-  uint32_t words[8];
-
-  bool Has(uint8_t vector) const { return (words[vector / 32] >> (vector % 32) & 1) != 0; }
-  void Add(uint8_t vector) { words[vector / 32] |= 1u << (vector % 32); }
-  void Remove(uint8_t vector) { words[vector / 32] &= ~(1u << (vector % 32)); }
-  // The highest vector; -1 when empty.
-  int Highest() const;
-};
-
-// The local vector table, in the order of the registers from 320H.
-enum class Lvt : uint8_t { kTimer, kThermal, kPerformance, kLint0, kLint1, kError };
-inline constexpr int kLvtEntries = 6;
 
 // Plain data: lives in the state segment.
 struct LocalApicState {
   uint64_t base;  // IA32_APIC_BASE
-  uint64_t tsc_deadline;
-  uint64_t timer_start_ns;  // when the current count was initial_count
-  uint32_t id;              // APIC id; bits 31:24 of the ID register in xAPIC mode
+  ApicTimerState timer;
+  uint32_t id;  // APIC id; bits 31:24 of the ID register in xAPIC mode
   uint32_t tpr, ldr, dfr, svr;
   uint32_t esr, esr_latched;  // errors since the last write, errors shown
-  uint32_t icr_low, icr_high;
+  uint32_t icr_low;
+  uint32_t icr_high;  // as the mode has it: bits 31:24, or the whole x2APIC destination
   uint32_t lvt[kLvtEntries];
-  uint32_t initial_count, divide;
-  uint32_t timer_generation;
   VectorSet irr, isr, tmr;
+  uint32_t reserved;
 };
+static_assert(std::has_unique_object_representations_v<LocalApicState>);
 
-// An interprocessor interrupt to be routed.
-struct Command {
-  uint32_t destination;
-  uint8_t vector;
-  uint8_t delivery_mode;  // enum hv_delivery_mode
-  uint8_t shorthand;      // 0 none, 1 self, 2 all, 3 all but self
-  bool logical;
-  bool level_assert;
-  bool level_trigger;
-};
+// The logical destination register in x2APIC mode: read-only, of the APIC id (11.12.10.2).
+constexpr uint32_t X2apicLogicalId(uint32_t id) { return (id >> 4) << 16 | 1u << (id & 15); }
 
 // What a register access caused.
 struct Effects {
-  std::optional<Command> command;
+  std::optional<InterruptMessage> command;
   std::optional<uint8_t> end_of_level;  // EOI of this level-triggered vector is to be broadcast
-  bool timer_changed = false;           // the deadline is to be set anew
+  bool timer_changed = false;           // the deadline is to be told anew
 };
 
+// Invariants: no vector below 16 is ever in IRR or ISR; while the APIC is disabled by software all
+// entries of the local vector table are masked (but for LINT0 before the first write to it).
 class LocalApic {
  public:
   explicit LocalApic(LocalApicState& state) : s_(state) {}
 
-  // Power-on and INIT (SDM vol. 3, 11.4.7.1). INIT keeps the APIC id and IA32_APIC_BASE.
+  // Power-on, with what PC firmware does for the boot CPU: LINT0 passes the 8259 pair on ("virtual
+  // wire mode", MultiProcessor Specification 1.4, 3.6.2.2).
   void Reset(uint32_t id, bool boot_cpu);
+  // INIT keeps the APIC id and IA32_APIC_BASE (11.4.7.3, 11.12.5.1). It disarms the timer.
   void Init();
 
-  bool enabled() const;  // IA32_APIC_BASE.EN
-  bool x2apic() const;
+  bool enabled() const { return ApicBase(s_.base).enabled(); }
+  bool x2apic() const { return ApicBase(s_.base).x2apic(); }
+  // By IA32_APIC_BASE and by the spurious-interrupt vector register.
   bool software_enabled() const;
 
-  // Registers by number (offset / 16). False: no such register, or not in this mode.
-  bool Read(uint32_t number, uint64_t now_ns, uint64_t tsc_hz, uint32_t& value) const;
-  bool Write(uint32_t number, uint32_t value, uint64_t now_ns, Effects& effects);
-  // x2APIC MSRs 800H-8FFH. False: #GP.
-  bool ReadMsr(uint32_t number, uint64_t now_ns, uint64_t tsc_hz, uint64_t& value) const;
+  // xAPIC registers by number, 32 bits each. An access to a reserved one reads 0 or is dropped, and
+  // is an error of the APIC. REQUIRES: enabled() && !x2apic().
+  uint32_t ReadPage(uint32_t number, uint64_t now_ns);
+  void WritePage(uint32_t number, uint32_t value, uint64_t now_ns, Effects& effects);
+  // x2APIC registers by distance from MSR 800H. Nothing or false: #GP.
+  std::optional<uint64_t> ReadMsr(uint32_t number, uint64_t now_ns) const;
   bool WriteMsr(uint32_t number, uint64_t value, uint64_t now_ns, Effects& effects);
-  // IA32_APIC_BASE. False: #GP, an impossible transition.
-  bool WriteBase(uint64_t value);
+  // IA32_APIC_BASE. False: #GP, a reserved bit or an impossible transition (figure 11-27).
+  // Switching the APIC off and on again leaves it as INIT does. The boot-CPU flag is read-only; the
+  // register page stays where it is.
+  bool WriteBase(uint64_t value, Effects& effects);
 
-  // Accepts a fixed or lowest-priority interrupt; level sets TMR.
-  void Accept(uint8_t vector, bool level);
-  // Whether a message to `destination` means this APIC (SDM vol. 3, 11.6.2).
-  bool Matches(uint32_t destination, bool logical) const;
+  void SetTaskPriority(uint32_t tpr) { s_.tpr = tpr & 0xff; }
+  // IA32_TSC_DEADLINE. Reads 0 and ignores writes in the other timer modes (11.5.4.1).
+  uint64_t tsc_deadline() const { return s_.timer.tsc_deadline; }
+  void WriteTscDeadline(uint64_t tsc, uint64_t tsc_hz, Effects& effects);
 
-  // The vector to be delivered next, above the processor priority; -1: none.
-  int Deliverable() const;
-  uint32_t ProcessorPriority() const;
-  // The CPU took `vector`.
+  // Accepts a fixed or lowest-priority interrupt; level-triggered ones set TMR.
+  void Accept(uint8_t vector, bool level_triggered);
+  // The CPU took `vector`. Ignored unless it was requested.
   void Acknowledge(uint8_t vector);
 
-  // The local sources. kError's and the timer's interrupts go to IRR here.
-  void RaiseTimer();
-  // What LINT0 or LINT1 does with its signal: the delivery mode, or -1 when masked.
-  int LintMode(Lvt lint) const;
-
-  // When the timer expires next, in machine time; UINT64_MAX: not armed.
-  uint64_t TimerDeadline(uint64_t tsc_hz) const;
-  // It did. Re-arms a periodic timer; true when a new deadline is to be set.
-  bool TimerExpired(uint64_t tsc_hz, uint64_t now_ns);
-  bool tsc_deadline_mode() const;
-  void SetTscDeadline(uint64_t tsc) { s_.tsc_deadline = tsc; }
+  // The timer's deadline has come. True when a new one is to be told.
+  bool TimerExpired(uint64_t now_ns);
+  // What an entry does with its signal; nothing while masked.
+  std::optional<LvtEntry> Unmasked(Lvt entry) const;
 
  private:
+  TimerMode timer_mode() const;
+  uint32_t& lvt(Lvt entry) { return s_.lvt[static_cast<uint32_t>(entry)]; }
+  uint32_t lvt(Lvt entry) const { return s_.lvt[static_cast<uint32_t>(entry)]; }
+
+  // A register that can be read in the present mode.
+  std::optional<uint32_t> Read(uint32_t number, uint64_t now_ns) const;
+  // A register that can be written in both modes, reserved bits already dealt with.
+  void Write(uint32_t number, uint32_t value, uint64_t now_ns, Effects& effects);
+  void WriteLvt(Lvt entry, uint32_t value, Effects& effects);
+  void WriteSpurious(uint32_t value);
+  void WriteCommand(uint32_t low, Effects& effects);
+  void WriteSelfIpi(uint8_t vector, Effects& effects);
   void EndOfInterrupt(Effects& effects);
-  void WriteIcr(Effects& effects);
-  void RaiseError(uint32_t bit);
-  uint64_t TickNs() const;
-  uint32_t CurrentCount(uint64_t now_ns) const;
-  void DisableBySoftware();
-  bool periodic() const;
+  void RaiseError(uint32_t error);
 
   LocalApicState& s_;
 };

@@ -27,12 +27,13 @@ void WriteCpuidTable(const Attachment& attachment, uint32_t cpus) {
 absl::StatusOr<std::unique_ptr<hv::service::Core>> MakeCore(const Attachment& attachment) {
   const uint32_t cpus = attachment.manifest().vcpu().cpus();
   if (cpus == 0 || cpus > HV_MAX_VCPUS) {
-    return absl::InvalidArgumentError(absl::StrCat("vcpu.cpus: ", cpus, ", must be 1 to ",
-                                                   HV_MAX_VCPUS));
+    return absl::InvalidArgumentError(
+        absl::StrCat("vcpu.cpus: ", cpus, ", must be 1 to ", HV_MAX_VCPUS));
   }
-  hv::vcpu::VcpuCore::Config config{.cpus = cpus,
-                                    .tsc_hz = attachment.manifest().tsc_hz(),
-                                    .intel = hv::vcpu::IsIntel(hv::vcpu::HostCpuid())};
+  if (attachment.manifest().tsc_hz() == 0) {
+    return absl::InvalidArgumentError("manifest: tsc_hz is 0");
+  }
+  std::vector<hv_vcpu_page*> pages;
   std::vector<hv::ring::Waker> wakers;
   for (uint32_t i = 0; i < cpus; ++i) {
     const uint32_t endpoint = HV_ENDPOINT(HV_ROLE_KERNEL, i);
@@ -42,12 +43,16 @@ absl::StatusOr<std::unique_ptr<hv::service::Core>> MakeCore(const Attachment& at
     }
     auto wake = hv::service::FindWake(attachment, endpoint);
     if (!wake.ok()) return wake.status();
-    config.pages.push_back(page);
+    pages.push_back(page);
     wakers.emplace_back(*wake);
   }
-  config.wake = [wakers](uint32_t vcpu) mutable { wakers[vcpu].Wake(); };
   WriteCpuidTable(attachment, cpus);
-  return std::make_unique<hv::vcpu::VcpuCore>(std::move(config));
+  const auto wake = [wakers](uint32_t vcpu) mutable { wakers[vcpu].Wake(); };
+  return std::make_unique<hv::vcpu::VcpuCore>(
+      hv::vcpu::MachineConfig{.cpus = cpus,
+                              .tsc_hz = attachment.manifest().tsc_hz(),
+                              .intel = hv::vcpu::IsIntel(hv::vcpu::HostCpuid()),
+                              .pages = hv::vcpu::VcpuPages(std::move(pages), wake)});
 }
 
 }  // namespace

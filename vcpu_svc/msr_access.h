@@ -1,0 +1,16 @@
+// RDMSR and WRMSR of a vCPU: who of the local APIC and the table answers.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "vcpu_svc/machine.h"
+
+namespace hv::vcpu {
+
+// Nothing: #GP(0).
+std::optional<uint64_t> ReadMsr(Machine& machine, uint32_t vcpu, uint32_t index);
+// False: #GP(0), and nothing has changed.
+bool WriteMsr(Machine& machine, uint32_t vcpu, uint32_t index, uint64_t value, Effects& effects);
+
+}  // namespace hv::vcpu

@@ -1,0 +1,44 @@
+// The state of vcpu_svc: what lies in its state segment.
+#pragma once
+
+#include <cstdint>
+#include <type_traits>
+
+#include "abi/endpoint.h"
+#include "vcpu_svc/local_apic.h"
+#include "vcpu_svc/msr_table.h"
+
+namespace hv::vcpu {
+
+// Plain data: one for each vCPU.
+struct VcpuState {
+  LocalApicState apic;
+  uint64_t msr[kStoredMsrs];
+  uint64_t published;         // the word in the vCPU page
+  uint32_t taken_generation;  // of what the vCPU took last, as far as known here
+  uint8_t nmi_pending;
+  uint8_t init_pending;
+  uint8_t sipi_pending;
+  uint8_t sipi_vector;
+  uint8_t waits_for_sipi;
+  // Told to other services as soon as there is room (owed_messages.h).
+  uint8_t deadline_owed;
+  uint8_t inta_owed;
+  uint8_t inta_vector;
+  uint8_t reserved[4];
+};
+static_assert(std::has_unique_object_representations_v<VcpuState>);
+
+struct MachineState {
+  uint32_t intr_asserted;  // the 8259 pair's output
+  uint32_t intr_vector;
+  uint32_t ignored_smis;
+  uint32_t round_robin;  // lowest-priority delivery starts its search here
+  VcpuState vcpu[];      // as many as the machine has
+};
+
+// A set of vCPUs, one bit each.
+using VcpuSet = uint64_t;
+static_assert(HV_MAX_VCPUS <= 64);
+
+}  // namespace hv::vcpu
