@@ -1,342 +1,75 @@
 #include "vcpu_svc/vcpu_core.h"
 
-#include <map>
-
 #include "gtest/gtest.h"
-#include "vcpu_svc/owed_messages.h"
 #include "vcpu_svc/test_machine.h"
 
 namespace hv::vcpu {
 namespace {
 
-using R = ApicRegister;
-
-constexpr uint64_t kInterrupt = HV_PENDING_INTERRUPT;
-constexpr uint32_t kApicBaseMsr = 0x1b, kTscDeadlineMsr = 0x6e0, kX2apicMsrs = 0x800;
-constexpr uint32_t kTag = 0x1234;
-
-class VcpuCoreTest : public testing::Test {
- protected:
-  VcpuCoreTest() {
-    for (uint32_t i = 0; i < 2; ++i) {
-      machine_.apic(i).svr = 0x1ff;
-      machine_.vcpu(i).waits_for_sipi = 0;
-    }
-  }
-  static hv_access Access(uint64_t offset, uint8_t width, uint64_t data = 0) {
-    return {.address = HV_LOCAL_APIC_BASE + offset,
-            .data = data,
-            .width = width,
-            .space = HV_SPACE_MMIO};
-  }
-  // Answers of the last step are exactly one, to vCPU 0 under the tag of its request.
-  const service::Outgoing& Answer(uint16_t kind) {
-    EXPECT_FALSE(machine_.sent.empty());
-    const service::Outgoing& answer = machine_.sent.front();
-    EXPECT_EQ(answer.kind, kind);
-    EXPECT_EQ(answer.tag, kTag);
-    EXPECT_EQ(answer.to, TestMachine::Endpoint(0));
-    return answer;
-  }
-  uint64_t Read(const hv_access& access) {
-    machine_.Step(TestMachine::Endpoint(0), HV_KIND_READ, access, kTag);
-    return Answer(HV_KIND_READ_DONE).As<hv_access_done>().data;
-  }
-  void Write(const hv_access& access) {
-    machine_.Step(TestMachine::Endpoint(0), HV_KIND_WRITE, access, kTag);
-    Answer(HV_KIND_WRITE_DONE);
-  }
-  hv_msr_done ReadMsr(uint32_t index) {
-    machine_.Step(TestMachine::Endpoint(0), HV_KIND_MSR_READ, hv_msr{.index = index}, kTag);
-    return Answer(HV_KIND_MSR_DONE).As<hv_msr_done>();
-  }
-  hv_msr_done WriteMsr(uint32_t index, uint64_t value) {
-    machine_.Step(TestMachine::Endpoint(0), HV_KIND_MSR_WRITE,
-                  hv_msr{.index = index, .value = value}, kTag);
-    return Answer(HV_KIND_MSR_DONE).As<hv_msr_done>();
-  }
-  void Expire(uint32_t generation, uint32_t vcpu = 0) {
-    machine_.Step(TestMachine::kTimer, HV_KIND_DEADLINE_EXPIRED,
-                  hv_deadline{.vcpu = vcpu, .generation = generation});
-  }
-  hv_deadline DeadlineSet() {
-    const auto sent = machine_.Sent(HV_KIND_DEADLINE_SET);
-    EXPECT_EQ(sent.size(), 1u);
-    if (sent.empty()) return {};
-    EXPECT_EQ(sent[0].to, TestMachine::kTimer);
-    return sent[0].As<hv_deadline>();
-  }
-
-  TestMachine machine_{2};
-};
-
-// The register page.
-
-TEST_F(VcpuCoreTest, TheRegisterPageIsTheSendersOwn) {
-  Write(Access(R::kTpr * 16, 4, 0x30));
-  EXPECT_EQ(machine_.apic(0).tpr, 0x30u);
-  EXPECT_EQ(machine_.apic(1).tpr, 0u);
-  EXPECT_EQ(Read(Access(R::kTpr * 16, 4)), 0x30u);
-}
-
-TEST_F(VcpuCoreTest, PostedWritesAreNotAnswered) {
-  machine_.Step(TestMachine::Endpoint(0), HV_KIND_WRITE_POSTED, Access(R::kTpr * 16, 4, 0x30));
-  EXPECT_EQ(machine_.apic(0).tpr, 0x30u);
-  EXPECT_TRUE(machine_.sent.empty());
-}
-
-TEST_F(VcpuCoreTest, BytesOfARegisterCanBeReadAndThereAreFour) {
-  EXPECT_EQ(Read(Access(R::kVersion * 16, 1)) & 0xff, 0x14u);
-  EXPECT_EQ(Read(Access(R::kVersion * 16 + 2, 2)), 0x0105u);
-  EXPECT_EQ(Read(Access(R::kVersion * 16 + 4, 4)), 0u);
-  EXPECT_EQ(Read(Access(R::kVersion * 16 + 15, 1)), 0u);
-}
-
-TEST_F(VcpuCoreTest, OnlyAlignedWordsCanBeWritten) {
-  Write(Access(R::kTpr * 16, 1, 0x30));
-  Write(Access(R::kTpr * 16, 8, 0x30));
-  Write(Access(R::kTpr * 16 + 4, 4, 0x30));
-  EXPECT_EQ(machine_.apic(0).tpr, 0u);
-}
-
-TEST_F(VcpuCoreTest, OutsideXapicModeThePageReadsAllOnes) {
-  WriteMsr(kApicBaseMsr, machine_.apic(0).base | ApicBase::kX2apic);
-  EXPECT_EQ(Read(Access(R::kVersion * 16, 4)), UINT64_MAX);
-  Write(Access(R::kTpr * 16, 4, 0x30));
-  EXPECT_EQ(machine_.apic(0).tpr, 0u);
-  WriteMsr(kApicBaseMsr, HV_LOCAL_APIC_BASE);
-  EXPECT_EQ(Read(Access(R::kVersion * 16, 4)), UINT64_MAX);
-}
-
-TEST_F(VcpuCoreTest, PortsAndOtherAddressesReadAllOnes) {
-  hv_access port = Access(R::kVersion * 16, 4);
-  port.space = HV_SPACE_PORT;
-  EXPECT_EQ(Read(port), UINT64_MAX);
-  EXPECT_EQ(Read(Access(HV_LOCAL_APIC_BYTES, 4)), UINT64_MAX);
-  EXPECT_EQ(Read(Access(-4, 4)), UINT64_MAX);
-}
-
-TEST_F(VcpuCoreTest, AnErrorOfAReadInterruptsAtOnce) {
-  machine_.WriteApic(0, R::kLvtError, 0xfe);
-  Read(Access(0, 4));
-  EXPECT_EQ(machine_.Offer(0), kInterrupt | 0xfe);
-}
-
-// MSRs and CR8.
-
-TEST_F(VcpuCoreTest, MsrsAnswerTheirValueOrAFault) {
-  EXPECT_EQ(ReadMsr(0xfe).value, 0x508u);
-  EXPECT_EQ(ReadMsr(0xfe).fault, 0u);
-  EXPECT_EQ(WriteMsr(0xfe, 0).fault, 1u);
-  EXPECT_EQ(ReadMsr(0xdead).fault, 1u);
-  EXPECT_EQ(ReadMsr(0xdead).value, 0u);
-  EXPECT_EQ(WriteMsr(0x2ff, 0xc06).fault, 0u);
-  EXPECT_EQ(ReadMsr(0x2ff).value, 0xc06u);
-}
-
-TEST_F(VcpuCoreTest, Cr8IsTheClassOfTheTaskPriority) {
-  machine_.Step(TestMachine::kIoapic, HV_KIND_INTERRUPT, hv_interrupt{.vector = 0x51});
-  machine_.Step(TestMachine::Endpoint(0), HV_KIND_CR8_WRITE, hv_msr{.value = 5}, kTag);
-  EXPECT_EQ(Answer(HV_KIND_MSR_DONE).As<hv_msr_done>().fault, 0u);
-  EXPECT_EQ(machine_.apic(0).tpr, 0x50u);
-  EXPECT_EQ(machine_.pages[0].tpr, 0x50u);
-  EXPECT_EQ(machine_.Offer(0), 0u);
-  machine_.Step(TestMachine::Endpoint(0), HV_KIND_CR8_WRITE, hv_msr{.value = 4}, kTag);
-  EXPECT_EQ(machine_.Offer(0), kInterrupt | 0x51);
-}
-
-TEST_F(VcpuCoreTest, SwitchingTheApicOffWithdrawsWhatItOffered) {
-  machine_.Interrupt({.destination = 0, .vector = 0x51});
-  WriteMsr(kApicBaseMsr, HV_LOCAL_APIC_BASE);
-  EXPECT_EQ(machine_.Offer(0), 0u);
-}
-
-// Interprocessor interrupts.
-
-TEST_F(VcpuCoreTest, AnIpiReachesItsDestination) {
-  machine_.WriteApic(0, R::kIcrHigh, 0x01000000);
-  machine_.WriteApic(0, R::kIcrLow, 0x4051);
-  EXPECT_EQ(machine_.Offer(1), kInterrupt | 0x51);
-  EXPECT_EQ(machine_.Offer(0), 0u);
-  EXPECT_EQ(machine_.wakes[1], 1);
-}
-
-TEST_F(VcpuCoreTest, AnX2apicIpiReachesItsLogicalDestination) {
-  for (uint32_t i = 0; i < 2; ++i) {
-    machine_.WriteMsr(i, kApicBaseMsr, machine_.apic(i).base | ApicBase::kX2apic);
-  }
-  machine_.WriteMsr(0, kX2apicMsrs + R::kIcrLow, 0x00000002'00004851);
-  EXPECT_EQ(machine_.Offer(1), kInterrupt | 0x51);
-}
-
-TEST_F(VcpuCoreTest, SelfIpiReachesTheSender) {
-  machine_.WriteMsr(1, kApicBaseMsr, machine_.apic(1).base | ApicBase::kX2apic);
-  machine_.WriteMsr(1, kX2apicMsrs + R::kSelfIpi, 0x51);
-  EXPECT_EQ(machine_.Offer(1), kInterrupt | 0x51);
-}
-
-TEST_F(VcpuCoreTest, EndOfALevelInterruptIsToldToTheIoapics) {
-  machine_.Interrupt({.destination = 0, .vector = 0x51, .level = 1, .assert_level = 1});
-  ASSERT_TRUE(machine_.TakeAndReport(0));
-  machine_.WriteApic(0, R::kEoi, 0);
-  const auto sent = machine_.Sent(HV_KIND_EOI);
-  ASSERT_EQ(sent.size(), 1u);
-  EXPECT_EQ(sent[0].to, TestMachine::kIoapic);
-  EXPECT_EQ(sent[0].As<hv_eoi>().vector, 0x51u);
-}
-
-TEST_F(VcpuCoreTest, AnIpiIsNoLevelInterruptWhateverTheCommandSays) {
-  machine_.WriteApic(0, R::kIcrHigh, 0x01000000);
-  machine_.WriteApic(0, R::kIcrLow, 0xc051);
-  ASSERT_TRUE(machine_.TakeAndReport(1));
-  machine_.WriteApic(1, R::kEoi, 0);
-  EXPECT_TRUE(machine_.Sent(HV_KIND_EOI).empty());
-}
-
-// Deadlines.
-
-TEST_F(VcpuCoreTest, ADeadlineIsToldWithTheVcpuAndANewGeneration) {
-  machine_.now_ns = 1000;
-  machine_.WriteApic(1, R::kDivide, 0xb);
-  machine_.WriteApic(1, R::kInitialCount, 500);
-  const hv_deadline first = DeadlineSet();
-  EXPECT_EQ(first.vcpu, 1u);
-  EXPECT_EQ(first.time_ns, 1500u);
-  machine_.WriteApic(1, R::kInitialCount, 0);
-  EXPECT_EQ(DeadlineSet().time_ns, 0u);
-  EXPECT_EQ(DeadlineSet().generation, first.generation + 1);
-}
-
-TEST_F(VcpuCoreTest, AnExpiryOfAnOldGenerationIsIgnored) {
-  machine_.WriteApic(0, R::kLvtTimer, 0x51);
-  machine_.WriteApic(0, R::kInitialCount, 500);
-  const uint32_t old = DeadlineSet().generation;
-  machine_.WriteApic(0, R::kInitialCount, 900);
-  Expire(old);
-  EXPECT_FALSE(machine_.refused);
-  EXPECT_EQ(machine_.Offer(0), 0u);
-  Expire(old + 1);
-  EXPECT_EQ(machine_.Offer(0), kInterrupt | 0x51);
-}
-
-TEST_F(VcpuCoreTest, AOneShotExpiresOnceHoweverOftenItIsSaid) {
-  machine_.WriteApic(0, R::kLvtTimer, 0x51);
-  machine_.WriteApic(0, R::kInitialCount, 500);
-  const uint32_t generation = DeadlineSet().generation;
-  Expire(generation);
-  ASSERT_TRUE(machine_.TakeAndReport(0));
-  machine_.WriteApic(0, R::kEoi, 0);
-  Expire(generation);
-  EXPECT_EQ(machine_.Offer(0), 0u);
-}
-
-TEST_F(VcpuCoreTest, APeriodicTimerIsArmedAgain) {
-  machine_.WriteApic(0, R::kDivide, 0xb);
-  machine_.WriteApic(0, R::kLvtTimer, 1u << 17 | 0x51);
-  machine_.WriteApic(0, R::kInitialCount, 1'000'000);
-  const hv_deadline first = DeadlineSet();
-  machine_.now_ns = 1'000'100;
-  Expire(first.generation);
-  EXPECT_EQ(DeadlineSet().time_ns, 2'000'000u);
-  EXPECT_EQ(DeadlineSet().generation, first.generation + 1);
-}
-
-TEST_F(VcpuCoreTest, ATscDeadlineIsAMachineTime) {
-  machine_.WriteApic(0, R::kLvtTimer, 2u << 17 | 0x51);
-  machine_.WriteMsr(0, kTscDeadlineMsr, 2 * TestMachine::kTscHz);
-  EXPECT_EQ(DeadlineSet().time_ns, 2'000'000'000u);
-  Expire(DeadlineSet().generation);
-  EXPECT_EQ(ReadMsr(kTscDeadlineMsr).value, 0u);
-  EXPECT_EQ(machine_.Offer(0), kInterrupt | 0x51);
-}
-
-TEST_F(VcpuCoreTest, ExpiriesOfVcpusThatDoNotExistAreRefused) {
-  Expire(0, 2);
-  EXPECT_TRUE(machine_.refused);
-}
-
-// Foreign messages.
-
-TEST_F(VcpuCoreTest, RequestsOfVcpusThatDoNotExistAreRefusedAndAnswered) {
-  for (const uint16_t kind :
-       {HV_KIND_READ, HV_KIND_WRITE, HV_KIND_MSR_READ, HV_KIND_MSR_WRITE, HV_KIND_CR8_WRITE}) {
-    machine_.Step(TestMachine::Endpoint(2), kind, hv_msr{.index = 0xfe}, kTag);
-    EXPECT_TRUE(machine_.refused);
-    ASSERT_EQ(machine_.sent.size(), 1u);
-    EXPECT_EQ(machine_.sent[0].to, TestMachine::Endpoint(2));
-    if (machine_.sent[0].kind == HV_KIND_MSR_DONE) {
-      EXPECT_EQ(machine_.sent[0].As<hv_msr_done>().fault, 1u);
-    }
+TEST(VcpuCore, AtPowerOnTheBootCpuRunsAndTheOthersWait) {
+  TestMachine machine(3);
+  EXPECT_EQ(machine.vcpu(0).waits_for_sipi, 0);
+  EXPECT_EQ(machine.vcpu(1).waits_for_sipi, 1);
+  EXPECT_EQ(machine.vcpu(2).waits_for_sipi, 1);
+  for (uint32_t i = 0; i < 3; ++i) {
+    EXPECT_EQ(machine.apic(i).id, i);
+    EXPECT_EQ(machine.Offer(i), 0u);
+    EXPECT_EQ(machine.wakes[i], 0);
   }
 }
 
-TEST_F(VcpuCoreTest, MessagesOfOtherServicesAreRefused) {
-  for (const uint16_t kind : {HV_KIND_NONE, HV_KIND_LINE, HV_KIND_EOI, HV_KIND_DEADLINE_SET}) {
-    machine_.Step(TestMachine::kIoapic, kind, uint64_t{0});
-    EXPECT_TRUE(machine_.refused);
-    EXPECT_TRUE(machine_.sent.empty());
+TEST(VcpuCore, AtPowerOnMsrsHaveTheirResetValues) {
+  for (const bool intel : {true, false}) {
+    TestMachine machine(2, intel);
+    int registers = 0;
+    ForEachStoredMsr(intel, [&](uint32_t, const MsrRow& row, int slot) {
+      EXPECT_EQ(machine.vcpu(1).msr[slot], row.reset) << row.name;
+      ++registers;
+    });
+    EXPECT_GT(registers, 0);
   }
 }
 
-// What one step owes to many.
-
-class ManyVcpusTest : public testing::Test {
- protected:
-  static constexpr uint32_t kCpus = HV_MAX_VCPUS;
-  TestMachine machine_{kCpus};
-};
-
-TEST_F(ManyVcpusTest, ABroadcastInitDisarmsEveryTimerAFewAStep) {
-  for (uint32_t i = 0; i < kCpus; ++i) machine_.apic(i).timer.deadline_ns = 1000;
-  machine_.WriteApic(0, ApicRegister::kIcrLow, 2u << 18 | HV_DELIVERY_INIT << 8 | 1u << 14);
-  std::map<uint32_t, int> told;
-  for (int step = 0; step < 100; ++step) {
-    EXPECT_LE(machine_.sent.size(), kOwedPerStep + 1u);
-    for (const auto& each : machine_.Sent(HV_KIND_DEADLINE_SET)) {
-      EXPECT_EQ(each.As<hv_deadline>().time_ns, 0u);
-      ++told[each.As<hv_deadline>().vcpu];
-    }
-    if (machine_.wake_at_ns == service::kNever) break;
-    EXPECT_EQ(machine_.wake_at_ns, machine_.now_ns);
-    machine_.Tick();
-  }
-  EXPECT_EQ(told.size(), kCpus);
-  for (const auto& [vcpu, times] : told) EXPECT_EQ(times, 1) << vcpu;
-  for (uint32_t i = 0; i < kCpus; ++i) EXPECT_EQ(machine_.Offer(i), HV_PENDING_INIT);
+TEST(VcpuCore, AnIdleTickChangesAndSendsNothing) {
+  TestMachine machine(3);
+  const std::string before = machine.Bytes();
+  machine.wake_at_ns = 0;
+  machine.Tick();
+  EXPECT_EQ(machine.Bytes(), before);
+  EXPECT_TRUE(machine.sent.empty());
+  EXPECT_EQ(machine.wake_at_ns, service::kNever);
 }
 
-TEST_F(ManyVcpusTest, AnAnswerGoesOutBeforeWhatIsOwed) {
-  for (uint32_t i = 0; i < kCpus; ++i) machine_.apic(i).timer.deadline_ns = 1000;
-  machine_.WriteApic(0, ApicRegister::kIcrLow, 3u << 18 | HV_DELIVERY_INIT << 8 | 1u << 14);
-  EXPECT_EQ(machine_.sent.front().kind, HV_KIND_WRITE_DONE);
+TEST(VcpuCore, ShowingTheStateAgainDisturbsNobody) {
+  TestMachine machine(2);
+  machine.Interrupt({.destination = 0, .delivery_mode = HV_DELIVERY_NMI});
+  ASSERT_EQ(machine.wakes[0], 1);
+  machine.core().Project(&machine.state());
+  EXPECT_EQ(machine.wakes[0], 1);
 }
 
-TEST_F(ManyVcpusTest, AllTakingTheVectorOfThe8259AreAcknowledged) {
-  for (uint32_t i = 0; i < kCpus; ++i) {
-    machine_.vcpu(i).waits_for_sipi = 0;
-    machine_.apic(i).lvt[static_cast<uint32_t>(Lvt::kLint0)] = LvtEntry::kExtInt;
-  }
-  machine_.Intr(true, 0x30);
-  for (uint32_t i = 0; i < kCpus; ++i) ASSERT_TRUE(machine_.Take(i));
-  size_t acknowledged = 0;
-  machine_.Intr(true, 0x31);
-  while (true) {
-    acknowledged += machine_.Sent(HV_KIND_INTA).size();
-    if (machine_.wake_at_ns == service::kNever) break;
-    machine_.Tick();
-  }
-  EXPECT_EQ(acknowledged, kCpus);
+TEST(VcpuCore, ItsStateFitsTheStateSegmentWithEveryVcpu) {
+  TestMachine machine(HV_MAX_VCPUS);
+  EXPECT_LE(machine.core().state_bytes(), HV_STATE_MAX_BYTES);
 }
 
-TEST_F(ManyVcpusTest, ABroadcastInterruptReachesSixtyFour) {
-  for (uint32_t i = 0; i < kCpus; ++i) {
-    machine_.vcpu(i).waits_for_sipi = 0;
-    machine_.apic(i).svr = 0x1ff;
-  }
-  machine_.WriteApic(5, ApicRegister::kIcrLow, 3u << 18 | 0x4051);
-  for (uint32_t i = 0; i < kCpus; ++i) {
-    EXPECT_EQ(machine_.Offer(i), i == 5 ? 0 : kInterrupt | 0x51) << i;
-  }
+// An operating system starts a CPU: INIT, SIPI, SIPI (MultiProcessor Specification 1.4, B.4).
+TEST(VcpuCore, AProcessorIsStarted) {
+  TestMachine machine(2);
+  machine.WriteApic(0, ApicRegister::kSvr, 0x1ff);
+  machine.WriteApic(0, ApicRegister::kIcrHigh, 0x01000000);
+  machine.WriteApic(0, ApicRegister::kIcrLow, 0xc500);  // INIT, level, assert
+  EXPECT_EQ(machine.Offer(1), HV_PENDING_INIT);
+  machine.WriteApic(0, ApicRegister::kIcrLow, 0x8500);  // de-assert
+  EXPECT_TRUE(machine.TakeAndReport(1));
+  machine.WriteApic(0, ApicRegister::kIcrLow, 0x4608);  // start at 8000H
+  EXPECT_EQ(machine.Offer(1), HV_PENDING_SIPI | 8);
+  EXPECT_TRUE(machine.TakeAndReport(1));
+  machine.WriteApic(0, ApicRegister::kIcrLow, 0x4608);
+  EXPECT_EQ(machine.Offer(1), 0u);
+  machine.WriteApic(1, ApicRegister::kSvr, 0x1ff);
+  machine.WriteApic(0, ApicRegister::kIcrLow, 0x4051);
+  EXPECT_EQ(machine.Offer(1), HV_PENDING_INTERRUPT | 0x51);
 }
 
 }  // namespace
