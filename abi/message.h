@@ -31,6 +31,7 @@ enum hv_kind {
   HV_KIND_EOI = 34,       /* hv_eoi: vcpu_svc -> ioapic_svc, level-triggered vectors only */
   HV_KIND_INTR = 35,      /* hv_intr: ioapic_svc -> vcpu_svc, output of the 8259 pair */
   HV_KIND_INTA = 36, /* hv_intr: vcpu_svc -> ioapic_svc, the vCPU took `vector` from the 8259 */
+  HV_KIND_GSI_ROUTE = 37, /* hv_gsi_route: timer_svc, devices -> ioapic_svc */
 
   /* Time. */
   HV_KIND_DEADLINE_SET = 48,     /* hv_deadline: vcpu_svc -> timer_svc; time 0 disarms */
@@ -136,6 +137,21 @@ HV_OFFSET(hv_interrupt, delivery_mode, 5);
 HV_OFFSET(hv_interrupt, logical, 6);
 HV_OFFSET(hv_interrupt, level, 7);
 HV_OFFSET(hv_interrupt, assert_level, 8);
+
+/* The message behind a GSI from HV_IOAPIC_INPUTS on: each rise of its line writes it. Who sets a
+ * GSI's message first owns the GSI until it gives it up. */
+struct hv_gsi_route {
+  uint64_t address; /* of the MSI (SDM vol. 3, 11.11) */
+  uint32_t data;
+  uint32_t gsi;
+  uint32_t enabled; /* 0: given up */
+  uint8_t reserved[28];
+};
+HV_SIZE(hv_gsi_route, HV_CELL_PAYLOAD_BYTES);
+HV_OFFSET(hv_gsi_route, address, 0);
+HV_OFFSET(hv_gsi_route, data, 8);
+HV_OFFSET(hv_gsi_route, gsi, 12);
+HV_OFFSET(hv_gsi_route, enabled, 16);
 
 struct hv_eoi {
   uint32_t vector;

@@ -41,7 +41,8 @@
 #define HV_GSI_RTC 8
 #define HV_GSI_SCI 9 /* level, active high */
 #define HV_IOAPIC_INPUTS 24
-#define HV_IOAPIC_ID 0 /* its APIC id is the number of vCPUs in the MADT */
+#define HV_GSI_COUNT 64 /* those past the I/O APIC's lead to MSIs, HV_KIND_GSI_ROUTE */
+#define HV_IOAPIC_ID 0
 
 #define HV_PM_TIMER_HZ 3579545
 #define HV_PIT_HZ 1193182

@@ -10,42 +10,18 @@
 
 namespace hv::ioapic {
 
-// A redirection entry as a value (82093AA, 3.2.4).
-class RedirectionEntry {
- public:
-  explicit RedirectionEntry(uint64_t bits) : bits_(bits) {}
-
-  uint8_t vector() const { return bits_ & 0xff; }
-  uint8_t delivery_mode() const { return bits_ >> 8 & 7; }
-  bool logical() const { return (bits_ >> 11 & 1) != 0; }
-  bool remote_irr() const { return (bits_ & kRemoteIrr) != 0; }
-  bool level() const { return (bits_ >> 15 & 1) != 0; }
-  bool masked() const { return (bits_ & kMasked) != 0; }
-  uint8_t destination() const { return static_cast<uint8_t>(bits_ >> 56); }
-  uint64_t bits() const { return bits_; }
-
-  static constexpr uint64_t kDeliveryStatus = 1ull << 12;
-  static constexpr uint64_t kRemoteIrr = 1ull << 14;
-  static constexpr uint64_t kMasked = 1ull << 16;
-  static constexpr uint64_t kReadOnly = kDeliveryStatus | kRemoteIrr;
-  static constexpr uint64_t kWritable = 0xff0000000001ffffull & ~kReadOnly;
-
- private:
-  uint64_t bits_;
-};
-
 // Plain data: lives in the state segment.
 struct IoapicState {
-  uint64_t entries[HV_IOAPIC_INPUTS];
-  uint32_t lines;     // level of each input
-  uint32_t pending;   // edges latched while masked
-  uint32_t select;    // IOREGSEL
-  uint32_t id;        // bits 27:24
+  uint64_t entries[HV_IOAPIC_INPUTS];  // RedirectionEntry
+  uint32_t lines;                      // level of each input
+  uint32_t select;                     // IOREGSEL
+  uint32_t id;                         // bits 27:24
+  uint32_t reserved;
 };
 
 class Ioapic {
  public:
-  static constexpr int kInputs = HV_IOAPIC_INPUTS;
+  static constexpr uint32_t kInputs = HV_IOAPIC_INPUTS;
 
   explicit Ioapic(IoapicState& state) : s_(state) {}
 
@@ -53,7 +29,8 @@ class Ioapic {
 
   // An input changes. The interrupt to deliver now, if any. REQUIRES: input < kInputs.
   std::optional<hv_interrupt> SetLine(uint32_t input, bool level);
-  // EOI of `vector`: clears remote IRR; inputs still asserted deliver again, one a call of `deliver`.
+  // EOI of `vector`: clears remote IRR; inputs still asserted deliver again, one a call of
+  // `deliver`.
   template <typename Deliver>
   void EndOfInterrupt(uint8_t vector, Deliver deliver) {
     for (uint32_t input = 0; input < kInputs; ++input) {
@@ -72,7 +49,7 @@ class Ioapic {
   std::optional<hv_interrupt> WriteRegister(uint32_t value);
   std::optional<hv_interrupt> WriteEntry(uint32_t input, bool high, uint32_t value);
   std::optional<hv_interrupt> EndInput(uint32_t input, uint8_t vector);
-  std::optional<hv_interrupt> TryDeliver(uint32_t input);
+  std::optional<hv_interrupt> DeliverLevel(uint32_t input);
 
   IoapicState& s_;
 };

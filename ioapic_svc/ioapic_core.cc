@@ -10,7 +10,8 @@ using service::Actions;
 using service::Message;
 
 constexpr uint32_t kVcpu = HV_ENDPOINT(HV_ROLE_VCPU, 0);
-constexpr uint32_t kIsaIrqs = 16;
+constexpr uint32_t kInstancesPerRole = 4;  // that `sources` has bits for
+static_assert(HV_ROLE_POWER * kInstancesPerRole + kInstancesPerRole <= 32);
 
 void Send(Actions& actions, const std::optional<hv_interrupt>& interrupt) {
   if (interrupt) actions.Send(kVcpu, HV_KIND_INTERRUPT, 0, *interrupt);
@@ -27,107 +28,127 @@ void UpdateIntr(State& s, Actions& actions) {
   actions.Send(kVcpu, HV_KIND_INTR, 0, hv_intr{.asserted = asserted, .vector = vector});
 }
 
-// The 8259 input of a GSI: ISA IRQ n is GSI n, but for IRQ 0, which is GSI 2.
-int IrqOf(uint32_t gsi) {
-  if (gsi == HV_GSI_PIT) return 0;
-  if (gsi == 0 || gsi >= kIsaIrqs) return -1;
-  return static_cast<int>(gsi);
-}
-
 bool SetLine(State& s, const Message& message, Actions& actions) {
   const auto line = message.As<hv_line>();
-  if (line.gsi >= HV_IOAPIC_INPUTS) return false;
+  const Pins* pins = GsiRouting::PinsOf(line.gsi);
+  if (pins == nullptr) {
+    std::optional<hv_interrupt> interrupt;
+    if (!GsiRouting(s.routing).SetLine(message.from, line.gsi, line.level != 0, interrupt)) {
+      return false;
+    }
+    Send(actions, interrupt);
+    return true;
+  }
+  const uint32_t role = HV_ENDPOINT_ROLE(message.from);
+  const uint32_t instance = HV_ENDPOINT_INSTANCE(message.from);
+  if (role > HV_ROLE_POWER || instance >= kInstancesPerRole) return false;
+  const uint32_t bit = 1u << (role * kInstancesPerRole + instance);
   uint32_t& sources = s.sources[line.gsi];
-  // Four of each role at the most: instance 0 to 3.
-  const uint32_t bit = 1u << ((HV_ENDPOINT_ROLE(message.from) * 4 +
-                               HV_ENDPOINT_INSTANCE(message.from) % 4) % 32);
   sources = line.level != 0 ? sources | bit : sources & ~bit;
   const bool level = sources != 0;
-  Send(actions, Ioapic(s.ioapic).SetLine(line.gsi, level));
-  if (const int irq = IrqOf(line.gsi); irq >= 0) {
-    I8259Pair(s.pics).SetIrq(static_cast<uint8_t>(irq), level);
-  }
+  Send(actions, Ioapic(s.ioapic).SetLine(pins->ioapic_input, level));
+  if (pins->irq) I8259Pair(s.pics).SetIrq(*pins->irq, level);
   return true;
 }
 
 void EndOfInterrupt(State& s, uint8_t vector, Actions& actions) {
-  Ioapic(s.ioapic).EndOfInterrupt(vector, [&](const hv_interrupt& again) {
-    actions.Send(kVcpu, HV_KIND_INTERRUPT, 0, again);
-  });
+  Ioapic(s.ioapic).EndOfInterrupt(
+      vector, [&](const hv_interrupt& again) { actions.Send(kVcpu, HV_KIND_INTERRUPT, 0, again); });
+}
+
+// An access a CPU can make to the places of this service.
+bool WellFormed(const hv_access& access) {
+  if (access.space == HV_SPACE_PORT) {
+    return (access.width == 1 || access.width == 2 || access.width == 4) &&
+           access.address <= 0xffff;
+  }
+  return access.space == HV_SPACE_MMIO &&
+         (access.width == 1 || access.width == 2 || access.width == 4 || access.width == 8) &&
+         access.address - HV_IOAPIC_BASE < HV_IOAPIC_BYTES;
 }
 
 uint64_t ReadPorts(State& s, const hv_access& access) {
   uint64_t value = 0;
   for (uint32_t i = 0; i < access.width; ++i) {
-    uint8_t byte = 0xff;
+    uint8_t byte = 0xff;  // where there is no register
     I8259Pair(s.pics).Read(static_cast<uint16_t>(access.address + i), byte);
     value |= uint64_t{byte} << (8 * i);
   }
   return value;
 }
 
-void Read(State& s, const Message& message, Actions& actions) {
-  const auto access = message.As<hv_access>();
-  uint64_t value;
-  if (access.space == HV_SPACE_PORT) {
-    value = ReadPorts(s, access);
-  } else {
-    const uint64_t offset = access.address - HV_IOAPIC_BASE;
-    value = Ioapic(s.ioapic).Read(offset & ~3ull) >> (8 * (offset & 3));
-  }
-  actions.Send(message.from, HV_KIND_READ_DONE, message.tag, hv_access_done{.data = value});
+uint64_t ReadRegister(State& s, const hv_access& access) {
+  const uint64_t offset = access.address - HV_IOAPIC_BASE;
+  const uint64_t value = Ioapic(s.ioapic).Read(offset & ~3ull) >> (8 * (offset & 3));
+  return access.width >= 4 ? value : value & ((1u << (8 * access.width)) - 1);
 }
 
-void Write(State& s, const Message& message, Actions& actions) {
+bool Read(State& s, const Message& message, Actions& actions) {
   const auto access = message.As<hv_access>();
+  const bool known = WellFormed(access);
+  const uint64_t value = !known                          ? UINT64_MAX
+                         : access.space == HV_SPACE_PORT ? ReadPorts(s, access)
+                                                         : ReadRegister(s, access);
+  actions.Send(message.from, HV_KIND_READ_DONE, message.tag, hv_access_done{.data = value});
+  return known;
+}
+
+bool Write(State& s, const Message& message, Actions& actions) {
+  const auto access = message.As<hv_access>();
+  if (!WellFormed(access)) return false;
   if (access.space == HV_SPACE_PORT) {
-    for (uint32_t i = 0; i < access.width && i < sizeof(access.data); ++i) {
+    for (uint32_t i = 0; i < access.width; ++i) {
       I8259Pair(s.pics).Write(static_cast<uint16_t>(access.address + i),
                               static_cast<uint8_t>(access.data >> (8 * i)));
     }
-    return;
+    return true;
   }
   std::optional<uint8_t> end_of_interrupt;
   Send(actions, Ioapic(s.ioapic).Write(access.address - HV_IOAPIC_BASE,
                                        static_cast<uint32_t>(access.data), end_of_interrupt));
   if (end_of_interrupt) EndOfInterrupt(s, *end_of_interrupt, actions);
+  return true;
+}
+
+bool Serve(State& s, const Message& message, Actions& actions) {
+  switch (message.kind) {
+    case HV_KIND_READ:
+      return Read(s, message, actions);
+    case HV_KIND_WRITE: {
+      const bool known = Write(s, message, actions);
+      actions.Send(message.from, HV_KIND_WRITE_DONE, message.tag, hv_access_done{});
+      return known;
+    }
+    case HV_KIND_WRITE_POSTED:
+      return Write(s, message, actions);
+    case HV_KIND_LINE:
+      return SetLine(s, message, actions);
+    case HV_KIND_GSI_ROUTE:
+      return GsiRouting(s.routing).SetRoute(message.from, message.As<hv_gsi_route>());
+    case HV_KIND_EOI:
+      EndOfInterrupt(s, static_cast<uint8_t>(message.As<hv_eoi>().vector), actions);
+      return true;
+    case HV_KIND_INTA:
+      I8259Pair(s.pics).Acknowledge(static_cast<uint8_t>(message.As<hv_intr>().vector));
+      // vcpu_svc took the output for low when the vector was taken; what it is now it must hear.
+      s.intr_asserted = 0;
+      s.intr_vector = 0;
+      return true;
+    default:
+      return false;
+  }
 }
 
 }  // namespace
 
 void IoapicCore::Reset(State& state, uint64_t, Actions&) const {
+  state = {};
   Ioapic(state.ioapic).Reset();
   I8259Pair(state.pics).Reset();
 }
 
 bool IoapicCore::Handle(State& state, const Message& message, uint64_t, Actions& actions) const {
-  bool known = true;
-  switch (message.kind) {
-    case HV_KIND_READ:
-      Read(state, message, actions);
-      break;
-    case HV_KIND_WRITE:
-      Write(state, message, actions);
-      actions.Send(message.from, HV_KIND_WRITE_DONE, message.tag, hv_access_done{});
-      break;
-    case HV_KIND_WRITE_POSTED:
-      Write(state, message, actions);
-      break;
-    case HV_KIND_LINE:
-      known = SetLine(state, message, actions);
-      break;
-    case HV_KIND_EOI:
-      EndOfInterrupt(state, static_cast<uint8_t>(message.As<hv_eoi>().vector), actions);
-      break;
-    case HV_KIND_INTA:
-      I8259Pair(state.pics).Acknowledge(static_cast<uint8_t>(message.As<hv_intr>().vector));
-      // vcpu_svc took the output for low when the vector was taken; what it is now it must hear.
-      state.intr_asserted = 0;
-      state.intr_vector = 0;
-      break;
-    default:
-      known = false;
-  }
+  const bool known = Serve(state, message, actions);
   UpdateIntr(state, actions);
   return known;
 }

@@ -1,9 +1,11 @@
-// ioapic_svc as a state machine: lines in, interrupts out, through the I/O APIC and the 8259 pair.
+// ioapic_svc as a state machine: lines in, interrupts out, through the GSI routing table, the I/O
+// APIC and the 8259 pair.
 #pragma once
 
 #include <cstdint>
 
-#include "ioapic_svc/i8259.h"
+#include "ioapic_svc/gsi_routing.h"
+#include "ioapic_svc/i8259_pair.h"
 #include "ioapic_svc/ioapic.h"
 #include "service/core.h"
 
@@ -15,13 +17,14 @@ struct State {
   I8259PairState pics;
   uint32_t intr_asserted;  // as last told to vcpu_svc
   uint32_t intr_vector;
-  // Which endpoints hold a GSI's line up, one bit each by role; a line is the OR of its sources.
+  // Which endpoints hold a wired GSI's line up, one bit each; a line is the OR of its sources.
   uint32_t sources[HV_IOAPIC_INPUTS];
+  GsiRoutingState routing;
 };
 
 class IoapicCore final : public service::TypedCore<State> {
  public:
-  uint32_t state_layout() const override { return 1; }
+  uint32_t state_layout() const override { return 2; }
 
  protected:
   void Reset(State& state, uint64_t now_ns, service::Actions& actions) const override;

@@ -24,7 +24,9 @@ bool MayReceive(uint32_t from, uint32_t to, uint16_t kind) {
     case HV_KIND_CR8_WRITE:
     case HV_KIND_INJECTED: return from == HV_ROLE_KERNEL && to == HV_ROLE_VCPU;
     case HV_KIND_MSR_DONE: return from == HV_ROLE_VCPU && to == HV_ROLE_KERNEL;
-    case HV_KIND_LINE: return (from == HV_ROLE_TIMER || IsDevice(from)) && to == HV_ROLE_IOAPIC;
+    case HV_KIND_LINE:
+    case HV_KIND_GSI_ROUTE:
+      return (from == HV_ROLE_TIMER || IsDevice(from)) && to == HV_ROLE_IOAPIC;
     case HV_KIND_INTERRUPT:
       return (from == HV_ROLE_IOAPIC || from == HV_ROLE_TIMER || IsDevice(from)) &&
              to == HV_ROLE_VCPU;

@@ -32,6 +32,9 @@ Pairs FromServicesToKernel() {
 
 std::map<uint16_t, Pairs> Table() {
   const Pairs kernel_to_vcpu{{HV_ROLE_KERNEL, HV_ROLE_VCPU}};
+  const Pairs sources_to_ioapic{{HV_ROLE_TIMER, HV_ROLE_IOAPIC},
+                                {HV_ROLE_SERIAL, HV_ROLE_IOAPIC},
+                                {HV_ROLE_POWER, HV_ROLE_IOAPIC}};
   return {
       {HV_KIND_READ, FromKernelToServices()},
       {HV_KIND_WRITE, FromKernelToServices()},
@@ -43,10 +46,8 @@ std::map<uint16_t, Pairs> Table() {
       {HV_KIND_CR8_WRITE, kernel_to_vcpu},
       {HV_KIND_INJECTED, kernel_to_vcpu},
       {HV_KIND_MSR_DONE, {{HV_ROLE_VCPU, HV_ROLE_KERNEL}}},
-      {HV_KIND_LINE,
-       {{HV_ROLE_TIMER, HV_ROLE_IOAPIC},
-        {HV_ROLE_SERIAL, HV_ROLE_IOAPIC},
-        {HV_ROLE_POWER, HV_ROLE_IOAPIC}}},
+      {HV_KIND_LINE, sources_to_ioapic},
+      {HV_KIND_GSI_ROUTE, sources_to_ioapic},
       {HV_KIND_INTERRUPT,
        {{HV_ROLE_IOAPIC, HV_ROLE_VCPU},
         {HV_ROLE_TIMER, HV_ROLE_VCPU},
