@@ -1,19 +1,23 @@
-// The CMOS real-time clock (Motorola MC146818A datasheet) with the PC's century byte.
+// The CMOS real-time clock (Motorola MC146818A datasheet) with the PC's 128 bytes and century byte.
+// Its time is the host's wall clock plus an offset that the guest may change.
 #pragma once
 
 #include <cstdint>
 
+#include "timer_svc/clock_registers.h"
+
 namespace hv::timer {
 
-// Plain data. The time of day is the machine's clock plus an offset the guest may change.
+// Plain data: lives in the state segment.
 struct RtcState {
-  int64_t offset_ns;        // RTC time = wall clock + offset
-  uint64_t periodic_served; // machine time up to which periodic interrupts have been served
-  uint64_t second_served;   // RTC seconds up to which updates and alarms have been served
-  uint8_t index;            // port 70H; bit 7 is the NMI mask of the PC
-  uint8_t cmos[128];
-  uint8_t line;
-  uint8_t reserved[6];
+  int64_t offset_seconds;  // RTC time = wall clock + phase + offset
+  uint32_t phase_ns;       // moves the instant at which a second begins; below 10^9
+  uint32_t reserved0;
+  uint64_t served_ticks;  // oscillator ticks up to which periodic interrupts have been served
+  int64_t served_second;  // RTC second up to which updates and alarms have been served
+  uint8_t cmos[128];      // clock registers are valid while the clock stands, C without IRQF
+  uint8_t index;          // port 70H; bit 7 is the NMI mask of the PC
+  uint8_t reserved1[7];
 };
 
 class Rtc {
@@ -25,26 +29,28 @@ class Rtc {
   // Ports 70H and 71H.
   uint8_t Read(uint16_t port, uint64_t now_ns);
   void Write(uint16_t port, uint8_t value, uint64_t now_ns);
-  // Machine time of the next interrupt that is enabled; UINT64_MAX: none.
-  uint64_t NextEvent(uint64_t now_ns) const;
-  // Serves what has come due.
+
+  // Serves what has come due. Periods and seconds missed altogether are one flag.
   void Advance(uint64_t now_ns);
-  // The level of IRQ 8.
-  bool line() const { return s_.line != 0; }
+  // Machine time of the next change of line(); kNever: not by time alone.
+  uint64_t NextEvent(uint64_t now_ns) const;
+  // The level of IRQ 8: IRQF of register C.
+  bool line() const;
 
  private:
-  int64_t TimeNs(uint64_t now_ns) const;
-  void UpdateLine();
-  uint8_t ReadClock(uint8_t index, uint64_t now_ns) const;
-  void WriteClock(uint8_t index, uint8_t value, uint64_t now_ns);
-  uint8_t Encode(int value) const;
-  int Decode(uint8_t value) const;
-  bool AlarmMatches(int64_t second) const;
-  uint64_t PeriodNs() const;
-  bool stopped() const;
+  bool running() const;
+  ClockFormat format() const;
+  int64_t WallNs(uint64_t now_ns) const;
+  int64_t Second(uint64_t now_ns) const;
+  uint64_t IntoSecondNs(uint64_t now_ns) const;
+  uint64_t PeriodTicks() const;
+  uint8_t ReadRegister(uint8_t index, uint64_t now_ns);
+  void WriteControl(uint8_t index, uint8_t value, uint64_t now_ns);
+  void Stop(uint64_t now_ns);
+  void Start(uint64_t now_ns, uint64_t into_second_ns);
 
   RtcState& s_;
-  int64_t base_ns_;
+  const int64_t base_ns_;
 };
 
 }  // namespace hv::timer

@@ -5,24 +5,19 @@
 
 #include "abi/endpoint.h"
 #include "service/core.h"
+#include "timer_svc/apic_deadlines.h"
 #include "timer_svc/hpet.h"
 #include "timer_svc/i8254.h"
 #include "timer_svc/rtc.h"
 
 namespace hv::timer {
 
-struct DeadlineState {
-  uint64_t time_ns;  // 0: disarmed
-  uint32_t generation;
-  uint32_t reserved;
-};
-
 // Plain data: the whole of the state.
 struct State {
   I8254State pit;
   HpetState hpet;
   RtcState rtc;
-  uint32_t rtc_line;  // as last told to ioapic_svc
+  uint32_t lines;  // as last told to ioapic_svc, a bit for each GSI
   uint32_t reserved;
   DeadlineState deadlines[HV_MAX_VCPUS];
 };
@@ -35,7 +30,7 @@ class TimerCore final : public service::TypedCore<State> {
   };
   explicit TimerCore(Config config) : config_(config) {}
 
-  uint32_t state_layout() const override { return 1; }
+  uint32_t state_layout() const override { return 2; }
 
  protected:
   void Reset(State& state, uint64_t now_ns, service::Actions& actions) const override;
