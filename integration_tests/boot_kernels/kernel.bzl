@@ -1,5 +1,7 @@
 """hv_boot_kernel: a guest kernel assembled and linked at build time."""
 
+_FOLDER = "//integration_tests/boot_kernels:"
+
 def hv_boot_kernel(name, src, bits, entry = "start", defines = [], flat = False):
     """Makes the file `name`.
 
@@ -13,7 +15,7 @@ def hv_boot_kernel(name, src, bits, entry = "start", defines = [], flat = False)
     """
     native.genrule(
         name = name + "_link",
-        srcs = [src, "print.h", "kernel.lds"],
+        srcs = [src, _FOLDER + "print.h", _FOLDER + "kernel.lds"],
         outs = [name],
         cmd = " && ".join([
             "work=$$(mktemp -d)",
@@ -25,9 +27,9 @@ def hv_boot_kernel(name, src, bits, entry = "start", defines = [], flat = False)
             "ld -m %s -n -no-pie --no-warn-rwx-segments --build-id=none -e %s " % (
                 "elf_i386" if bits == 32 else "elf_x86_64",
                 entry,
-            ) + "-T $(location kernel.lds) -o $$work/kernel $$work/kernel.o",
+            ) + "-T $(location %skernel.lds) -o $$work/kernel $$work/kernel.o" % _FOLDER,
             ("objcopy -O binary" if flat else "cp") + " $$work/kernel $@",
             "rm -r $$work",
         ]),
-        visibility = ["//integration_tests:__subpackages__"],
+        visibility = ["//bench:__subpackages__", "//integration_tests:__subpackages__"],
     )

@@ -1,0 +1,175 @@
+/* A Multiboot kernel that measures its own exits: reads the time-stamp counter before and after each
+ * access, keeps a histogram, and says on one line what it found. Waits on COM1 for a byte before each
+ * kind of access, so that whoever drives it can look at the host between them. */
+#include "integration_tests/boot_kernels/print.h"
+
+#define HEADER_MAGIC 0x1badb002
+
+#define COM1_DATA_READY 0x01
+#define COM1_SCRATCH 0x3ff
+#define PM_TIMER 0x608
+#define HPET_CONFIGURATION 0xfed00010
+#define HPET_ENABLE 1
+#define HPET_COUNTER 0xfed000f0
+#define APIC_VERSION 0xfee00030
+#define APIC_END_OF_INTERRUPT 0xfee000b0
+
+#define ACCESSES 100000
+/* A burst of posted writes fits its ring many times over. */
+#define BURST 16
+#define BURSTS (ACCESSES / BURST)
+/* Ticks a bucket: 1 << BUCKET_SHIFT. The last bucket takes what is longer. */
+#define BUCKET_SHIFT 3
+#define BUCKETS 65536
+
+  .section .header, "a"
+  .balign 4
+header:
+  .long HEADER_MAGIC, 0, -HEADER_MAGIC
+
+/* One timed access. Keeps EBP, the number of accesses left. */
+.macro TIMED access:vararg
+  rdtsc
+  mov %eax, %esi
+  \access
+  rdtsc
+  sub %esi, %eax
+  call take_sample
+.endm
+
+/* All accesses of one kind, and the line about it. */
+.macro MEASURE name, access:vararg
+  call wait_for_byte
+  call clear
+  mov $ACCESSES, %ebp
+  7: TIMED \access
+  dec %ebp
+  jnz 7b
+  SAY "\name"
+  call report
+.endm
+
+  .text
+  .code32
+  .globl start
+start:
+  mov $stack_top, %esp
+  cld
+  movl $HPET_ENABLE, HPET_CONFIGURATION
+  SAY "exit: ready\n"
+  MEASURE "nothing", nop
+  MEASURE "port-read-timer", call read_pm_timer
+  MEASURE "port-read-serial", call read_scratch
+  MEASURE "mmio-read-timer", mov HPET_COUNTER, %eax
+  MEASURE "mmio-read-vcpu", mov APIC_VERSION, %eax
+  MEASURE "port-write-serial", call write_scratch
+  MEASURE "posted-write-full", mov %eax, APIC_END_OF_INTERRUPT
+
+  /* Bursts with a read of the same service after each, so that the ring is empty before the next. */
+  call wait_for_byte
+  call clear
+  mov $BURSTS, %ebp
+next_burst:
+  mov $BURST, %ebx
+next_posted:
+  TIMED mov %eax, APIC_END_OF_INTERRUPT
+  dec %ebx
+  jnz next_posted
+  mov APIC_VERSION, %eax
+  dec %ebp
+  jnz next_burst
+  SAY "posted-write-burst"
+  call report
+
+  /* How long a tick is: the HPET's counter beside the time-stamp counter. */
+  call wait_for_byte
+  mov HPET_COUNTER, %ebx
+  rdtsc
+  mov %eax, %esi
+  mov $20000000, %ecx
+1: dec %ecx
+  jnz 1b
+  mov HPET_COUNTER, %ecx
+  rdtsc
+  sub %esi, %eax
+  sub %ebx, %ecx
+  SAY "clock ticks="
+  SAY_HEX %eax
+  SAY " hpet="
+  SAY_HEX %ecx
+  SAY "\n"
+  LEAVE 0
+
+read_pm_timer:
+  mov $PM_TIMER, %edx
+  in %dx, %eax
+  ret
+read_scratch:
+  mov $COM1_SCRATCH, %edx
+  in %dx, %al
+  ret
+write_scratch:
+  mov $COM1_SCRATCH, %edx
+  out %al, %dx
+  ret
+
+wait_for_byte:
+  mov $COM1_LINE_STATUS, %edx
+1: in %dx, %al
+  test $COM1_DATA_READY, %al
+  jz 1b
+  mov $COM1_DATA, %edx
+  in %dx, %al
+  ret
+
+/* EAX: ticks. Uses EAX. */
+take_sample:
+  shr $BUCKET_SHIFT, %eax
+  cmp $BUCKETS, %eax
+  jb 1f
+  mov $BUCKETS - 1, %eax
+1: incl histogram(, %eax, 4)
+  ret
+
+clear:
+  mov $histogram, %edi
+  xor %eax, %eax
+  mov $BUCKETS, %ecx
+  rep stosl
+  ret
+
+/* The first bucket with which EDX samples are reached, in ticks, to EAX. */
+ticks_at:
+  xor %eax, %eax
+1: sub histogram(, %eax, 4), %edx
+  jbe 2f
+  inc %eax
+  cmp $BUCKETS - 1, %eax
+  jb 1b
+2: shl $BUCKET_SHIFT, %eax
+  ret
+
+report:
+  mov $1, %edx
+  call ticks_at
+  SAY " min="
+  SAY_HEX %eax
+  mov $ACCESSES / 2, %edx
+  call ticks_at
+  SAY " p50="
+  SAY_HEX %eax
+  mov $ACCESSES / 100 * 99, %edx
+  call ticks_at
+  SAY " p99="
+  SAY_HEX %eax
+  SAY "\n"
+  ret
+
+PRINT_ROUTINES
+
+  .bss
+  .balign 16
+histogram:
+  .skip 4 * BUCKETS
+  .skip 4096
+stack_top:
