@@ -8,6 +8,7 @@
 #include "abi/version.h"
 #include "cli/completion.h"
 #include "cli/console_command.h"
+#include "cli/ending_signals.h"
 #include "cli/exit_status.h"
 #include "cli/hvd_client.h"
 #include "cli/machine_exit.h"
@@ -156,8 +157,10 @@ absl::StatusOr<HvdClient> ConnectOrStart(const Options& options) {
   return client;
 }
 
-StatusOrExit Converse(const std::string& command, HvdClient& client, Options& options) {
-  if (command == "run") return RunMachine(client, options);
+// `signals`: for run and console.
+StatusOrExit Converse(const std::string& command, HvdClient& client, Options& options,
+                      int signals) {
+  if (command == "run") return RunMachine(client, options, signals);
   if (command == "ps") return ListMachines(client, options);
   if (command == "inspect") return Inspect(client, options);
   if (command == "memory") return ShowOrChangeMemory(client, options);
@@ -165,7 +168,7 @@ StatusOrExit Converse(const std::string& command, HvdClient& client, Options& op
     return Answer(client.Call(&Stub::ListServices, About<hv::v1::ListServicesRequest>(options)),
                   options, ShowServices);
   }
-  if (command == "console") return AttachConsole(client, options);
+  if (command == "console") return AttachConsole(client, options, signals);
   if (command == "pause") {
     return Change(client, options, About<hv::v1::PauseMachineRequest>(options), &Stub::Pause);
   }
@@ -198,10 +201,12 @@ int Execute(const CLI::App& app, Options& options) {
     Print(ManPage(app));
     return kOk;
   }
+  const bool has_console = command == "run" || command == "console";
+  const UniqueFd signals = has_console ? HoldEndingSignals() : UniqueFd();
   const bool may_start = command == "run" || command == "doctor";
   auto client = may_start ? ConnectOrStart(options) : HvdClient::Connect(options.socket);
   if (!client.ok()) return Complain(client.status(), kUnreachable);
-  const auto exit = Converse(command, *client, options);
+  const auto exit = Converse(command, *client, options, signals.get());
   if (exit.ok()) return *exit;
   return Complain(exit.status(), absl::IsUnavailable(exit.status()) ? kUnreachable : kRefused);
 }

@@ -1,7 +1,5 @@
 #include "cli/console_command.h"
 
-#include <signal.h>
-#include <sys/signalfd.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -9,7 +7,6 @@
 #include <filesystem>
 
 #include "absl/strings/str_cat.h"
-#include "base/check.h"
 #include "cli/console_session.h"
 #include "cli/exit_status.h"
 #include "cli/machine_exit.h"
@@ -22,17 +19,6 @@ namespace hv::cli {
 namespace {
 
 constexpr uint64_t kLastLinesBytes = 4096;
-
-// The signals that end a console session, held back from the whole process.
-UniqueFd HoldSignals() {
-  sigset_t ending;
-  sigemptyset(&ending);
-  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) sigaddset(&ending, signal);
-  pthread_sigmask(SIG_BLOCK, &ending, nullptr);
-  UniqueFd fd(signalfd(-1, &ending, SFD_CLOEXEC));
-  CHECK(fd.valid());
-  return fd;
-}
 
 absl::StatusOr<hv::v1::Machine> Show(HvdClient& client, const std::string& name) {
   hv::v1::GetMachineRequest request;
@@ -109,10 +95,9 @@ absl::Status Delete(HvdClient& client, const std::string& name) {
 
 }  // namespace
 
-absl::StatusOr<int> RunMachine(HvdClient& client, Options& options) {
+absl::StatusOr<int> RunMachine(HvdClient& client, Options& options, int signals) {
   if (auto status = Complete(options); !status.ok()) return status;
   const std::string& name = options.config.name();
-  const UniqueFd signals = HoldSignals();
   hv::v1::CreateMachineRequest create;
   *create.mutable_config() = options.config;
   if (auto created = client.Call(&Stub::Create, create); !created.ok()) return created.status();
@@ -128,7 +113,7 @@ absl::StatusOr<int> RunMachine(HvdClient& client, Options& options) {
     return kOk;
   }
 
-  const Shown shown = ShowConsole(client, name, 0, false, signals.get());
+  const Shown shown = ShowConsole(client, name, 0, false, signals);
   if (shown.end == ConsoleSession::End::kLeft) {
     Tell(HowToReturn(name));
     return kOk;
@@ -142,15 +127,13 @@ absl::StatusOr<int> RunMachine(HvdClient& client, Options& options) {
   return ExitStatusOf(*shown.exit);
 }
 
-absl::StatusOr<int> AttachConsole(HvdClient& client, const Options& options) {
+absl::StatusOr<int> AttachConsole(HvdClient& client, const Options& options, int signals) {
   const auto machine = Show(client, options.name);
   if (!machine.ok()) return machine.status();
   const uint64_t written = machine->console_bytes();
   const uint64_t from =
       options.all_output ? 0 : written - std::min<uint64_t>(written, kLastLinesBytes);
-  const UniqueFd signals = HoldSignals();
-  const Shown shown =
-      ShowConsole(client, options.name, from, !options.all_output, signals.get());
+  const Shown shown = ShowConsole(client, options.name, from, !options.all_output, signals);
   if (shown.end != ConsoleSession::End::kOver) {
     Tell(HowToReturn(options.name));
     return kOk;

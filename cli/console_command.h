@@ -7,10 +7,13 @@
 
 namespace hv::cli {
 
-// Creates and starts the machine, shows its console to its end, deletes it. Returns the exit status.
-absl::StatusOr<int> RunMachine(HvdClient& client, Options& options);
+// `signals`: of HoldEndingSignals().
+//
+// Creates and starts the machine, shows its console to its end or to a signal, deletes it. Returns the
+// exit status.
+absl::StatusOr<int> RunMachine(HvdClient& client, Options& options, int signals);
 
 // Shows the console until the user leaves or the machine stops.
-absl::StatusOr<int> AttachConsole(HvdClient& client, const Options& options);
+absl::StatusOr<int> AttachConsole(HvdClient& client, const Options& options, int signals);
 
 }  // namespace hv::cli
