@@ -41,7 +41,12 @@ void AddRun(CLI::App& app, Options& options) {
       ->type_name("FILE[ TEXT]")
       ->allow_extra_args(false);
   run->add_option_function<uint32_t>(
-         "--cpus", [config](const uint32_t& cpus) { config->set_cpus(cpus); },
+         "--cpus",
+         [config](const uint32_t& cpus) {
+           // hvd takes 0 for not given.
+           if (cpus == 0) throw CLI::ValidationError("--cpus", "0: 1 to 64 are possible");
+           config->set_cpus(cpus);
+         },
          "Virtual CPUs, 1 to 64 (default 1)")
       ->type_name("N");
   run->add_option("--memory", options.memory,
@@ -140,14 +145,23 @@ void AddOthers(CLI::App& app, Options& options) {
   stats->add_option("--interval,-i", options.interval_seconds,
                     "Count for so many seconds and show rates too")
       ->type_name("SECONDS")
-      ->check(CLI::Range(0.0, 3600.0));
+      ->check(CLI::Range(0.0, 3600.0).description(""));  // else it is shown with the type name
   app.add_subcommand("doctor", "Say what this host offers to hv, what is missing, and what to do");
   app.add_subcommand("version", "Show versions");
   app.add_subcommand("completion", "Print a completion script: eval \"$(hvctl completion bash)\"")
       ->add_option("shell", options.shell, "bash")
       ->required()
-      ->check(CLI::IsMember({"bash"}));
+      ->check(CLI::IsMember({"bash"}).description(""));
   app.add_subcommand("man-page", "Print the manual page in troff")->group("");
+}
+
+// CLI11 misses a command before it looks at what stands in its place.
+std::string Complaint(const CLI::App* app, const CLI::Error& error) {
+  const std::vector<std::string> unknown = app->remaining();
+  if (app->get_parent() == nullptr && app->get_subcommands().empty() && !unknown.empty()) {
+    return "hvctl: there is no command '" + unknown.front() + "'; hvctl --help lists them\n";
+  }
+  return std::string("hvctl: ") + error.what() + "; --help says what is possible\n";
 }
 
 }  // namespace
@@ -159,6 +173,7 @@ std::unique_ptr<CLI::App> MakeApp(Options& options) {
   app->require_subcommand(1);
   app->fallthrough();
   app->footer(kFooter);
+  app->failure_message(Complaint);
   app->add_option("--socket", options.socket,
                   "hvd's socket (default: $HV_SOCKET, else hvd.sock in the runtime folder, which is "
                   "$XDG_RUNTIME_DIR/hv, /run/hv for root, or /tmp/hv-UID)")

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <sstream>
+
 namespace hv::cli {
 namespace {
 
@@ -60,10 +62,41 @@ TEST(CommandLineTest, InspectTranslatesForOneVcpu) {
 }
 
 TEST(CommandLineTest, WhatMakesNoSenseIsRefused) {
-  for (const char* line : {"", "fly", "run", "run --kernel", "run --kernel k --cpus many", "inspect",
+  for (const char* line : {"", "fly", "run", "run --kernel", "run --kernel k --cpus many",
+                           "run --kernel k --cpus 0", "inspect",
                            "stats vm --interval -1", "completion tcsh", "ps extra"}) {
     EXPECT_THROW(Parse(line), CLI::ParseError) << line;
   }
+}
+
+std::string ComplaintAbout(const std::string& line) {
+  Options options;
+  const auto app = MakeApp(options);
+  std::ostringstream out;
+  std::ostringstream complaint;
+  try {
+    app->parse(line, false);
+  } catch (const CLI::ParseError& error) {
+    app->exit(error, out, complaint);
+  }
+  return complaint.str();
+}
+
+TEST(CommandLineTest, AnUnknownCommandIsNamed) {
+  EXPECT_EQ(ComplaintAbout("fly vm"), "hvctl: there is no command 'fly'; hvctl --help lists them\n");
+}
+
+TEST(CommandLineTest, WhatIsMissingIsNamed) {
+  EXPECT_EQ(ComplaintAbout("inspect"), "hvctl: machine is required; --help says what is possible\n");
+  EXPECT_EQ(ComplaintAbout("run --kernel k --cpus 0"),
+            "hvctl: --cpus: 0: 1 to 64 are possible; --help says what is possible\n");
+}
+
+TEST(CommandLineTest, HelpShowsValuesByTheirNamesAlone) {
+  Options options;
+  const auto app = MakeApp(options);
+  const CLI::Option* interval = app->get_subcommand("stats")->get_option("--interval");
+  EXPECT_EQ(interval->get_type_name(), "SECONDS");
 }
 
 }  // namespace
