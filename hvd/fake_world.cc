@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <optional>
 #include <thread>
 
@@ -53,7 +54,8 @@ class FakeKernelControl : public hv::v1::KernelControl::Service {
   }
   grpc::Status Pause(grpc::ServerContext*, const hv::v1::KernelPauseRequest*,
                      hv::v1::KernelPauseResponse*) override {
-    return Note("pause");
+    const grpc::Status noted = Note("pause");
+    return fail_pauses ? grpc::Status(grpc::StatusCode::DEADLINE_EXCEEDED, "too late") : noted;
   }
   grpc::Status Resume(grpc::ServerContext*, const hv::v1::KernelResumeRequest*,
                       hv::v1::KernelResumeResponse*) override {
@@ -101,6 +103,8 @@ class FakeKernelControl : public hv::v1::KernelControl::Service {
     std::lock_guard lock(mutex_);
     return calls_;
   }
+
+  std::atomic<bool> fail_pauses{false};
 
  private:
   grpc::Status Note(const char* call) {
@@ -285,6 +289,8 @@ const service::Attachment* FakePart::AwaitAttached() {
 }
 
 void FakePart::ReportExit(const hv::v1::KernelExit& exit) { state_->kernel.Report(exit); }
+
+void FakePart::FailPauses() { state_->kernel.fail_pauses = true; }
 
 std::vector<std::string> FakePart::calls() const { return state_->kernel.calls(); }
 

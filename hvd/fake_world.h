@@ -40,6 +40,8 @@ class FakePart {
   const service::Attachment* AwaitAttached();
   // hv_kernel only: reports `exit` to whoever watches.
   void ReportExit(const hv::v1::KernelExit& exit);
+  // hv_kernel only: from now on it cannot pause in time.
+  void FailPauses();
   std::vector<std::string> calls() const;  // of KernelControl, in order
 
  private:

@@ -5,6 +5,7 @@
 #include <atomic>
 #include <thread>
 
+#include "absl/strings/str_cat.h"
 #include "hvd/control_channel.h"
 #include "proto/hv/v1/kernel_control.grpc.pb.h"
 
@@ -30,7 +31,12 @@ struct KernelClient::Rpc {
                     std::chrono::milliseconds timeout = kTimeout) {
     grpc::ClientContext context;
     context.set_deadline(std::chrono::system_clock::now() + timeout);
-    return StatusOfCall(((*stub).*method)(&context, request, &response));
+    const absl::Status status = StatusOfCall(((*stub).*method)(&context, request, &response));
+    if (!absl::IsDeadlineExceeded(status)) return status;
+    return absl::DeadlineExceededError(
+        absl::StrCat("hv_kernel did not answer within ", timeout.count(),
+                     " ms; a vCPU may be waiting for a service that does not answer: look for it with "
+                     "hvctl services"));
   }
 };
 

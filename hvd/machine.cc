@@ -98,9 +98,16 @@ absl::Status Machine::PauseNow() {
   if (state() != hv::v1::MACHINE_STATE_RUNNING) {
     return WrongState("paused", "only a running one can be");
   }
-  if (auto status = instance()->Pause(); !status.ok()) return status;
+  if (auto status = PauseOrGoOn(); !status.ok()) return status;
   SetState(hv::v1::MACHINE_STATE_PAUSED);
   return absl::OkStatus();
+}
+
+// A pause that did not come about in time would come about later, with nobody to resume it.
+absl::Status Machine::PauseOrGoOn() {
+  const absl::Status status = instance()->Pause();
+  if (!status.ok()) instance()->Resume().IgnoreError();
+  return status;
 }
 
 absl::Status Machine::Resume() {
@@ -213,7 +220,7 @@ absl::Status Machine::WhilePausedNow(const std::function<absl::Status(MachineIns
   const bool runs = state() == hv::v1::MACHINE_STATE_RUNNING ||
                     state() == hv::v1::MACHINE_STATE_STOPPING;
   if (runs) {
-    if (auto status = instance()->Pause(); !status.ok()) return status;
+    if (auto status = PauseOrGoOn(); !status.ok()) return status;
   }
   absl::Status status = work(*instance());
   if (runs) status.Update(instance()->Resume());

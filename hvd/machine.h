@@ -65,6 +65,7 @@ class Machine {
   std::shared_ptr<MachineInstance> TakeInstance();
   absl::Status StartNow();
   absl::Status PauseNow();
+  absl::Status PauseOrGoOn();
   absl::Status ResumeNow();
   void HandleEnd(uint64_t life, InstanceEnd end);
   void EndNow(InstanceEnd end);

@@ -152,6 +152,16 @@ TEST_F(MachineTest, PauseAndResumeAreIdempotentAndRefusedElsewhere) {
             (std::vector<std::string>{"start", "pause", "resume"}));
 }
 
+TEST_F(MachineTest, APauseThatFailedIsTakenBack) {
+  const auto machine = CreateAndStart();
+  launcher_.Find("hv_kernel")->FailPauses();
+  EXPECT_EQ(machine->Pause().code(), absl::StatusCode::kDeadlineExceeded);
+  EXPECT_EQ(machine->Registers().status().code(), absl::StatusCode::kDeadlineExceeded);
+  EXPECT_EQ(StateOf(*machine), hv::v1::MACHINE_STATE_RUNNING);
+  EXPECT_EQ(launcher_.Find("hv_kernel")->calls(),
+            (std::vector<std::string>{"start", "pause", "resume", "pause", "resume"}));
+}
+
 TEST_F(MachineTest, StartIsRefusedWhileItRuns) {
   const auto machine = CreateAndStart();
   const auto status = machine->Start();
