@@ -25,6 +25,11 @@ hv::v1::Finding Make(const char* topic, hv::v1::FindingLevel level, std::string 
 
 hv::v1::Finding EngineSoft(const HostFacts& facts) {
   const char* topic = "engine soft";
+  if (!facts.has_avx || !facts.has_bmi2) {
+    return Make(topic, kProblem,
+                absl::StrCat("not usable: the CPU has no ", facts.has_avx ? "BMI2" : "AVX"),
+                "use a host, or a hypervisor setting, that has AVX and BMI2");
+  }
   if (!facts.has_fsgsbase) {
     return Make(topic, kNote, "usable, without FSGSBASE: entering the guest is slower",
                 "boot the host without nofsgsbase, on Linux 5.9 or newer");

@@ -14,7 +14,9 @@ HostFacts GoodHost() {
           .has_hardware_virtualization = true,
           .has_invariant_tsc = true,
           .has_fsgsbase = true,
+          .has_avx = true,
           .has_avx2 = true,
+          .has_bmi2 = true,
           .kvm = DeviceAccess::kUsable,
           .kvm_api = 12,
           .user_namespaces = true,
@@ -40,6 +42,15 @@ TEST(DoctorTest, AGoodHostHasNoProblemsAndOnlyTheNoteOnKvm) {
                                                           : hv::v1::FINDING_LEVEL_OK;
     EXPECT_EQ(finding.level(), expected) << finding.topic();
   }
+}
+
+TEST(DoctorTest, AHostOnWhichTheSoftEngineCannotRunIsAProblem) {
+  HostFacts facts = GoodHost();
+  facts.has_bmi2 = false;
+  EXPECT_EQ(Find(facts, "engine soft").level(), hv::v1::FINDING_LEVEL_PROBLEM);
+  EXPECT_NE(Find(facts, "engine soft").found().find("BMI2"), std::string::npos);
+  facts.has_avx = false;
+  EXPECT_NE(Find(facts, "engine soft").found().find("AVX"), std::string::npos);
 }
 
 TEST(DoctorTest, EveryNoteAndProblemSaysWhatToDoOrWhatItCosts) {

@@ -42,13 +42,16 @@ std::string CpuModel() {
 void LookAtCpu(HostFacts& facts) {
   constexpr uint32_t kVmx = 1u << 5, kHypervisor = 1u << 31;  // leaf 1, ECX
   constexpr uint32_t kSvm = 1u << 2;                          // leaf 0x80000001, ECX
-  constexpr uint32_t kAvx2 = 1u << 5;                         // leaf 7, EBX
+  constexpr uint32_t kAvx2 = 1u << 5, kBmi2 = 1u << 8;        // leaf 7, EBX
   constexpr uint32_t kInvariantTsc = 1u << 8;                 // leaf 0x80000007, EDX
   facts.cpu_model = CpuModel();
   facts.has_hardware_virtualization =
       (Cpuid(1).ecx & kVmx) != 0 || (Cpuid(0x80000001).ecx & kSvm) != 0;
   facts.under_hypervisor = (Cpuid(1).ecx & kHypervisor) != 0;
+  __builtin_cpu_init();
+  facts.has_avx = __builtin_cpu_supports("avx") != 0;  // and the host's kernel keeps its state
   facts.has_avx2 = (Cpuid(7).ebx & kAvx2) != 0;
+  facts.has_bmi2 = (Cpuid(7).ebx & kBmi2) != 0;
   facts.has_invariant_tsc = (Cpuid(0x80000007).edx & kInvariantTsc) != 0;
   facts.has_fsgsbase = (getauxval(AT_HWCAP2) & kHwcap2Fsgsbase) != 0;
 }

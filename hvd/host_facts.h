@@ -14,7 +14,9 @@ struct HostFacts {
   bool under_hypervisor = false;
   bool has_invariant_tsc = false;
   bool has_fsgsbase = false;  // user mode may use RDFSBASE and WRGSBASE
+  bool has_avx = false;
   bool has_avx2 = false;
+  bool has_bmi2 = false;
   DeviceAccess kvm = DeviceAccess::kMissing;
   std::string kvm_error;  // why it is denied
   int kvm_api = 0;        // KVM_GET_API_VERSION; 0: it did not answer
