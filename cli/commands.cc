@@ -25,6 +25,11 @@ namespace {
 
 using StatusOrExit = absl::StatusOr<int>;
 
+// How long an hvd may take from its claim of the socket to listening, or from its last machine's end to
+// its own.
+constexpr std::chrono::seconds kHandOverTimeout{10};
+constexpr std::chrono::milliseconds kHandOverPoll{20};
+
 int64_t NowUnixNs() {
   return std::chrono::duration_cast<std::chrono::nanoseconds>(
              std::chrono::system_clock::now().time_since_epoch())
@@ -146,21 +151,41 @@ int Version(const Options& options) {
 }
 
 absl::StatusOr<HvdClient> ConnectOrStart(const Options& options) {
-  auto client = HvdClient::Connect(options.socket);
-  if (!absl::IsNotFound(client.status())) return client;
-  const auto program = hvd::Executables(options.libexec).Find("hvd");
-  if (!program.ok()) return program.status();
-  const auto started = StartPrivateHvd(*program, options.socket, options.libexec);
-  client = HvdClient::Connect(options.socket);
-  // Another hvctl may have been faster.
-  if (!client.ok() && !started.ok()) return started;
-  return client;
+  const auto deadline = std::chrono::steady_clock::now() + kHandOverTimeout;
+  for (;;) {
+    auto client = HvdClient::Connect(options.socket);
+    if (!absl::IsNotFound(client.status())) return client;
+    const auto program = hvd::Executables(options.libexec).Find("hvd");
+    if (!program.ok()) return program.status();
+    const auto started = StartPrivateHvd(*program, options.socket, options.libexec);
+    if (started.ok()) return HvdClient::Connect(options.socket);
+    const bool in_time = std::chrono::steady_clock::now() < deadline;
+    if (!absl::IsAlreadyExists(started) || !in_time) return started;
+    std::this_thread::sleep_for(kHandOverPoll);
+  }
+}
+
+// An hvd that ends with its last machine may do so while this one is asked for: another takes its
+// place.
+StatusOrExit Run(HvdClient client, Options& options, int signals) {
+  if (auto status = CompleteConfig(options); !status.ok()) return status;
+  const auto deadline = std::chrono::steady_clock::now() + kHandOverTimeout;
+  absl::Status created = CreateMachine(client, options);
+  while (absl::IsUnavailable(created) && std::chrono::steady_clock::now() < deadline) {
+    std::this_thread::sleep_for(kHandOverPoll);
+    auto next = ConnectOrStart(options);
+    if (!next.ok()) return next.status();
+    client = *std::move(next);
+    created = CreateMachine(client, options);
+  }
+  if (!created.ok()) return created;
+  return RunMachine(client, options, signals);
 }
 
 // `signals`: for run and console.
 StatusOrExit Converse(const std::string& command, HvdClient& client, Options& options,
                       int signals) {
-  if (command == "run") return RunMachine(client, options, signals);
+  if (command == "run") return Run(std::move(client), options, signals);
   if (command == "ps") return ListMachines(client, options);
   if (command == "inspect") return Inspect(client, options);
   if (command == "memory") return ShowOrChangeMemory(client, options);

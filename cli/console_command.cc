@@ -63,7 +63,16 @@ std::string HowToReturn(const std::string& name) {
                       " returns, hvctl stop ", name, " ends it\n");
 }
 
-absl::Status Complete(Options& options) {
+absl::Status Delete(HvdClient& client, const std::string& name) {
+  hv::v1::DeleteMachineRequest request;
+  request.set_name(name);
+  request.set_force(true);
+  return client.Call(&Stub::Delete, request).status();
+}
+
+}  // namespace
+
+absl::Status CompleteConfig(Options& options) {
   hv::v1::MachineConfig& config = options.config;
   const auto absolute = [](const std::string& path) {
     return path.empty() ? path : std::filesystem::absolute(path).lexically_normal().string();
@@ -86,21 +95,14 @@ absl::Status Complete(Options& options) {
   return absl::OkStatus();
 }
 
-absl::Status Delete(HvdClient& client, const std::string& name) {
-  hv::v1::DeleteMachineRequest request;
-  request.set_name(name);
-  request.set_force(true);
-  return client.Call(&Stub::Delete, request).status();
-}
-
-}  // namespace
-
-absl::StatusOr<int> RunMachine(HvdClient& client, Options& options, int signals) {
-  if (auto status = Complete(options); !status.ok()) return status;
-  const std::string& name = options.config.name();
+absl::Status CreateMachine(HvdClient& client, const Options& options) {
   hv::v1::CreateMachineRequest create;
   *create.mutable_config() = options.config;
-  if (auto created = client.Call(&Stub::Create, create); !created.ok()) return created.status();
+  return client.Call(&Stub::Create, create).status();
+}
+
+absl::StatusOr<int> RunMachine(HvdClient& client, const Options& options, int signals) {
+  const std::string& name = options.config.name();
   hv::v1::StartMachineRequest start;
   start.set_name(name);
   const auto started = client.Call(&Stub::Start, start);
@@ -122,7 +124,7 @@ absl::StatusOr<int> RunMachine(HvdClient& client, Options& options, int signals)
   if (absl::IsNotFound(shown.exit.status())) return kStopped;  // deleted by another client
   if (!shown.exit.ok()) return shown.exit.status();
   if (auto gone = Delete(client, name); !gone.ok() && !absl::IsNotFound(gone)) return gone;
-  if (shown.end == ConsoleSession::End::kSignal) return kStopped;
+  if (shown.end != ConsoleSession::End::kOver) return kStopped;
   Tell(ExplainExit(*shown.exit));
   return ExitStatusOf(*shown.exit);
 }

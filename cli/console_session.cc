@@ -15,12 +15,14 @@ constexpr char kLeave = 0x1d;  // Ctrl-]
 constexpr size_t kPieceBytes = 4096;
 constexpr size_t kQueuedBytes = 1 << 20;
 
-void WriteAll(int fd, const char* data, size_t size) {
+// False: nobody reads any more.
+bool WriteAll(int fd, const char* data, size_t size) {
   while (size > 0) {
     const ssize_t written = write(fd, data, size);
     if (written < 0) {
       if (errno == EINTR) continue;
-      if (errno != EAGAIN) return;  // nobody reads any more
+      if (errno == EPIPE) return false;
+      if (errno != EAGAIN) return true;  // a terminal that has gone: SIGHUP comes too
       pollfd ready{.fd = fd, .events = POLLOUT, .revents = 0};
       poll(&ready, 1, -1);
       continue;
@@ -28,6 +30,7 @@ void WriteAll(int fd, const char* data, size_t size) {
     data += written;
     size -= static_cast<size_t>(written);
   }
+  return true;
 }
 
 }  // namespace
@@ -67,8 +70,12 @@ void ConsoleSession::Send() {
 void ConsoleSession::Receive() {
   hv::v1::ConsoleResponse response;
   while (stream_->Read(&response)) {
-    Show(response);
+    const bool read = Show(response);
     std::lock_guard lock(mutex_);
+    if (!read) {
+      unread_ = true;
+      context_.TryCancel();
+    }
     shown_ = response.offset() + response.output().size();
     if (end_at_ && shown_ >= *end_at_) context_.TryCancel();
   }
@@ -82,15 +89,16 @@ void ConsoleSession::Receive() {
   CHECK(write(over_.get(), &one, sizeof(one)) == sizeof(one));
 }
 
-void ConsoleSession::Show(const hv::v1::ConsoleResponse& response) {
+bool ConsoleSession::Show(const hv::v1::ConsoleResponse& response) {
   size_t begin = 0;
   if (whole_lines_ && !response.output().empty()) {
     const size_t line_end = response.output().find('\n');
-    if (line_end == std::string::npos) return;
+    if (line_end == std::string::npos) return true;
     begin = line_end + 1;
     whole_lines_ = false;
   }
-  WriteAll(ports_.output, response.output().data() + begin, response.output().size() - begin);
+  return WriteAll(ports_.output, response.output().data() + begin,
+                  response.output().size() - begin);
 }
 
 void ConsoleSession::EndAt(uint64_t console_bytes) {
@@ -121,7 +129,10 @@ ConsoleSession::End ConsoleSession::Run() {
                       {.fd = ports_.signals, .events = POLLIN, .revents = 0},
                       {.fd = open ? ports_.input : -1, .events = POLLIN, .revents = 0}};
     if (poll(ready, 3, -1) < 0) continue;  // EINTR
-    if (ready[0].revents != 0) return End::kOver;
+    if (ready[0].revents != 0) {
+      std::lock_guard lock(mutex_);
+      return unread_ ? End::kUnread : End::kOver;
+    }
     if (ready[1].revents != 0) return End::kSignal;
     if (ready[2].revents != 0 && Type(open)) return End::kLeft;
   }

@@ -21,7 +21,7 @@ namespace hv::cli {
 // the stream, one writes it, since each of them may have to wait for the guest.
 class ConsoleSession {
  public:
-  enum class End { kLeft, kSignal, kOver };
+  enum class End { kLeft, kSignal, kUnread, kOver };  // kUnread: nobody reads the output any more
   struct Ports {
     int input;   // descriptor; an end of file is not typed
     int output;  // descriptor
@@ -44,7 +44,8 @@ class ConsoleSession {
  private:
   void Receive();
   void Send();
-  void Show(const hv::v1::ConsoleResponse& response);
+  // False: nobody reads it.
+  bool Show(const hv::v1::ConsoleResponse& response);
   // Types what can be read; returns whether the user leaves. `open`: false at the end of file.
   bool Type(bool& open);
 
@@ -58,6 +59,7 @@ class ConsoleSession {
   uint64_t shown_ = 0;             // output bytes seen, as numbered by hvd
   std::optional<uint64_t> end_at_;
   absl::Status status_;
+  bool unread_ = false;
   std::thread sender_;
   std::thread receiver_;
 };

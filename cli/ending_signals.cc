@@ -15,6 +15,7 @@ UniqueFd HoldEndingSignals() {
   sigemptyset(&ending);
   for (const int signal : {SIGINT, SIGTERM, SIGHUP}) sigaddset(&ending, signal);
   pthread_sigmask(SIG_BLOCK, &ending, nullptr);
+  signal(SIGPIPE, SIG_IGN);
   UniqueFd fd(signalfd(-1, &ending, SFD_CLOEXEC));
   CHECK(fd.valid());
   return fd;

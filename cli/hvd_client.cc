@@ -39,7 +39,12 @@ absl::Status Reach(const std::string& path) {
 }  // namespace
 
 absl::Status FromGrpc(const grpc::Status& status) {
-  return absl::Status(static_cast<absl::StatusCode>(status.error_code()), status.error_message());
+  std::string message = status.error_message();
+  // gRPC's own words for it are those of sockets.
+  if (status.error_code() == grpc::StatusCode::UNAVAILABLE) {
+    message = absl::StrCat("hvd, or a part of the machine, went away: ", message);
+  }
+  return absl::Status(static_cast<absl::StatusCode>(status.error_code()), message);
 }
 
 absl::StatusOr<HvdClient> HvdClient::Connect(const std::string& socket) {

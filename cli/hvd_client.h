@@ -14,7 +14,7 @@ namespace hv::cli {
 
 using Stub = hv::v1::MachineService::Stub;
 
-// The same code and message. gRPC's and Abseil's codes are numbered alike.
+// The same code and, but for UNAVAILABLE, message. gRPC's and Abseil's codes are numbered alike.
 absl::Status FromGrpc(const grpc::Status& status);
 
 class HvdClient {

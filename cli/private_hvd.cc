@@ -78,11 +78,13 @@ absl::Status StartPrivateHvd(const std::string& program, const std::string& sock
   int status = 0;
   waitpid(child, &status, 0);
   absl::string_view reason = said;
-  if (!absl::ConsumePrefix(&reason, "error: ")) {
+  const bool busy = absl::ConsumePrefix(&reason, "busy: ");
+  if (!busy && !absl::ConsumePrefix(&reason, "error: ")) {
     return absl::InternalError(absl::StrCat(program, " did not start (wait status ", status, ")"));
   }
   absl::ConsumeSuffix(&reason, "\n");
-  return absl::FailedPreconditionError(absl::StrCat("hvd: ", reason));
+  const std::string message = absl::StrCat("hvd: ", reason);
+  return busy ? absl::AlreadyExistsError(message) : absl::FailedPreconditionError(message);
 }
 
 }  // namespace hv::cli

@@ -9,7 +9,7 @@ namespace hv::cli {
 
 // Starts `program` listening on `socket`, in a session of its own, so that it outlives this terminal;
 // it ends when its last machine is deleted. Returns when it listens, or with its own words why it
-// cannot; that another was faster is one such reason.
+// cannot. AlreadyExists: another hvd has the socket, and does not listen yet or is ending.
 absl::Status StartPrivateHvd(const std::string& program, const std::string& socket,
                              const std::string& libexec);
 

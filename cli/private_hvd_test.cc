@@ -32,6 +32,13 @@ TEST(PrivateHvdTest, WhatHvdComplainsOfIsHandedOn) {
   EXPECT_EQ(status.message(), "hvd: socket /s is busy");
 }
 
+TEST(PrivateHvdTest, AnotherHvdThatHasTheSocketIsToldFromFailures) {
+  const auto program = Program("busy", "echo 'busy: pid 7 listens there' >&3; exit 1");
+  const auto status = StartPrivateHvd(program, "/s", "");
+  EXPECT_EQ(status.code(), absl::StatusCode::kAlreadyExists);
+  EXPECT_EQ(status.message(), "hvd: pid 7 listens there");
+}
+
 TEST(PrivateHvdTest, AnHvdThatDiesWithoutAWordIsAnError) {
   EXPECT_EQ(StartPrivateHvd(Program("dies", "exit 3"), "/s", "").code(),
             absl::StatusCode::kInternal);

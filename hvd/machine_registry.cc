@@ -24,6 +24,7 @@ absl::StatusOr<std::shared_ptr<Machine>> MachineRegistry::Create(
   std::shared_ptr<Machine> machine;
   {
     std::lock_guard lock(mutex_);
+    if (closed_) return absl::UnavailableError("hvd is ending; start another");
     auto& place = machines_[config->name()];
     if (place != nullptr) {
       return absl::AlreadyExistsError(absl::StrCat("name ", config->name(),
@@ -86,9 +87,16 @@ void MachineRegistry::Remove(const std::string& name) {
     removed = std::move(found->second);
     machines_.erase(found);
     empty = machines_.empty();
+    if (empty && on_empty_) closed_ = true;
   }
   removed.reset();
   if (empty && on_empty_) on_empty_();
+}
+
+bool MachineRegistry::CloseIfEmpty() {
+  std::lock_guard lock(mutex_);
+  if (machines_.empty()) closed_ = true;
+  return machines_.empty();
 }
 
 std::vector<std::shared_ptr<Machine>> MachineRegistry::All() const {

@@ -18,17 +18,20 @@ namespace hv::hvd {
 // Thread-safe.
 class MachineRegistry {
  public:
-  // `on_empty`, if any, is called when the last machine has been deleted, or could not be created.
+  // `on_empty`, if any, is called when the last machine has been deleted, or could not be created; the
+  // registry is closed then, so that nobody gets a machine of an hvd that is ending.
   explicit MachineRegistry(const World& world, std::function<void()> on_empty = nullptr);
   ~MachineRegistry();
 
-  // AlreadyExists: the name is taken. Otherwise as ValidateConfig and Machine::Build; after an error
-  // nothing is left.
+  // AlreadyExists: the name is taken. Unavailable: it is closed. Otherwise as ValidateConfig and
+  // Machine::Build; after an error nothing is left.
   absl::StatusOr<std::shared_ptr<Machine>> Create(const hv::v1::MachineConfig& config);
   // NotFound: names the machines there are.
   absl::StatusOr<std::shared_ptr<Machine>> Find(const std::string& name) const;
   // FailedPrecondition unless it is created or stopped, or `force`.
   absl::Status Delete(const std::string& name, bool force);
+  // Takes no more machines if there is none, and returns whether that is so.
+  bool CloseIfEmpty();
   // By name.
   std::vector<std::shared_ptr<Machine>> All() const;
 
@@ -39,6 +42,7 @@ class MachineRegistry {
   const std::function<void()> on_empty_;
   mutable std::mutex mutex_;
   std::map<std::string, std::shared_ptr<Machine>> machines_;
+  bool closed_ = false;
 };
 
 }  // namespace hv::hvd

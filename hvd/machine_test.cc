@@ -456,6 +456,22 @@ TEST_F(MachineTest, RegistersOfARunningGuestPauseItForTheMoment) {
   EXPECT_EQ(StateOf(*machine), hv::v1::MACHINE_STATE_RUNNING);
 }
 
+TEST_F(MachineTest, WhoEndsWithTheLastMachineTakesNoOtherAfterIt) {
+  int ends = 0;
+  MachineRegistry registry(World{.loop = loop_,
+                                 .launcher = launcher_,
+                                 .loader = loader_,
+                                 .events = events_,
+                                 .folder = folder_,
+                                 .tsc_hz = 1'000'000'000},
+                           [&ends] { ++ends; });
+  ASSERT_TRUE(registry.Create(config_).ok());
+  EXPECT_FALSE(registry.CloseIfEmpty());
+  ASSERT_TRUE(registry.Delete("vm", false).ok());
+  EXPECT_EQ(ends, 1);
+  EXPECT_EQ(registry.Create(config_).status().code(), absl::StatusCode::kUnavailable);
+}
+
 TEST_F(MachineTest, TheLargestMachineCanBeMade) {
   config_.set_cpus(HV_MAX_VCPUS);
   EXPECT_NE(Create(), nullptr);

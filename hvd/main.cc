@@ -47,7 +47,7 @@ absl::Status Serve(const Options& options, Readiness& readiness) {
   if (!server.ok()) return server.status();
   if (options.exit_when_idle) {
     loop.After(kFirstMachine, [&registry] {
-      if (registry.All().empty()) RequestEnd();
+      if (registry.CloseIfEmpty()) RequestEnd();
     });
   }
   readiness.Ready();

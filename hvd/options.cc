@@ -27,7 +27,8 @@ Options ParseOptions(int argc, char** argv) {
   app.add_option("--libexec", options.libexec,
                  "Folder of hv_kernel and the services (default: beside hvd)");
   app.add_option("--ready-fd", options.ready_fd,
-                 "Descriptor to write \"ready\" to once hvd listens, or \"error: ...\"");
+                 "Descriptor to write \"ready\" to once hvd listens, \"busy: ...\" when another hvd "
+                 "has the socket, or \"error: ...\"");
   app.add_flag("--exit-when-idle", options.exit_when_idle,
                "End when the last machine is deleted");
   try {

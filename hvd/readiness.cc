@@ -15,7 +15,8 @@ Readiness::Readiness(int fd) : fd_(fd) {
 void Readiness::Ready() { Say("ready\n"); }
 
 void Readiness::Failed(const absl::Status& status) {
-  Say(absl::StrCat("error: ", status.message(), "\n"));
+  const char* kind = absl::IsAlreadyExists(status) ? "busy: " : "error: ";
+  Say(absl::StrCat(kind, status.message(), "\n"));
 }
 
 void Readiness::Say(const std::string& line) {

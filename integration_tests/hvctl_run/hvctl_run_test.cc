@@ -8,6 +8,7 @@
 
 #include <cstring>
 #include <filesystem>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -52,6 +53,7 @@ class Hvctl {
     }
     return true;
   }
+  void CloseOutput() { output_.Reset(); }
   void Signal(int signal) { kill(pid_, signal); }
   // As a shell counts it: 128 + n when signal n ended it.
   int ExitStatus() {
@@ -95,6 +97,26 @@ TEST_F(HvctlRunTest, ASignalEndsTheMachineToo) {
     run.Signal(signal);
     EXPECT_EQ(run.ExitStatus(), 12) << strsignal(signal);
     EXPECT_FALSE(IsThere()) << strsignal(signal);
+  }
+}
+
+TEST_F(HvctlRunTest, OutputThatNobodyReadsEndsTheMachineToo) {
+  Hvctl run = Run();
+  run.CloseOutput();
+  EXPECT_EQ(run.ExitStatus(), 12);
+  EXPECT_FALSE(IsThere());
+}
+
+TEST_F(HvctlRunTest, ThoseThatStartAtOnceShareOneHvd) {
+  std::vector<std::unique_ptr<Hvctl>> runs;
+  for (int i = 0; i < 4; ++i) {
+    runs.push_back(std::make_unique<Hvctl>(
+        std::vector<std::string>{"run", "--debug-exit", "--name", "vm" + std::to_string(i),
+                                 "--memory", "8", "--kernel", kKernel, "--socket", Socket()}));
+  }
+  for (const auto& run : runs) {
+    EXPECT_TRUE(run->Expect(kLastOutput));
+    EXPECT_EQ(run->ExitStatus(), 1);
   }
 }
 
