@@ -37,6 +37,10 @@ enum hv_kind {
   HV_KIND_DEADLINE_SET = 48,     /* hv_deadline: vcpu_svc -> timer_svc; time 0 disarms */
   HV_KIND_DEADLINE_EXPIRED = 49, /* hv_deadline: timer_svc -> vcpu_svc */
 
+  /* Guest memory, for those who do not map it. */
+  HV_KIND_STORE = 56,      /* hv_store: vcpu_svc -> mmu_svc; answered by STORE_DONE with its tag */
+  HV_KIND_STORE_DONE = 57, /* hv_store_done: mmu_svc -> vcpu_svc */
+
   /* Host side: hvd <-> serial_svc, power_svc. */
   HV_KIND_CONSOLE_OUTPUT = 64, /* hv_bytes: serial_svc -> hvd */
   HV_KIND_CONSOLE_INPUT = 65,  /* hv_bytes: hvd -> serial_svc */
@@ -180,6 +184,25 @@ HV_SIZE(hv_deadline, HV_CELL_PAYLOAD_BYTES);
 HV_OFFSET(hv_deadline, time_ns, 0);
 HV_OFFSET(hv_deadline, vcpu, 8);
 HV_OFFSET(hv_deadline, generation, 12);
+
+/* HV_KIND_STORE: bytes for guest RAM, written as the guest itself would write them. */
+#define HV_STORE_MAX 36u
+struct hv_store {
+  uint64_t address; /* guest-physical; may cross a page */
+  uint32_t length;  /* 1 to HV_STORE_MAX */
+  uint8_t bytes[HV_STORE_MAX];
+};
+HV_SIZE(hv_store, HV_CELL_PAYLOAD_BYTES);
+HV_OFFSET(hv_store, address, 0);
+HV_OFFSET(hv_store, length, 8);
+HV_OFFSET(hv_store, bytes, 12);
+
+struct hv_store_done {
+  uint32_t refused; /* 1: not all of it is RAM that may be written; nothing was */
+  uint8_t reserved[44];
+};
+HV_SIZE(hv_store_done, HV_CELL_PAYLOAD_BYTES);
+HV_OFFSET(hv_store_done, refused, 0);
 
 struct hv_bytes {
   uint32_t length; /* 1 to HV_BYTES_MAX */

@@ -40,6 +40,7 @@ class Planner {
     for (uint32_t vcpu : topology_.vcpus) {
       for (uint32_t service : topology_.services) Join(vcpu, service);
     }
+    Join(kVcpuService, kMmuService);     // records a vCPU's MSRs ask for in guest memory
     Join(kVcpuService, kIoapicService);  // interrupts, EOIs, the 8259 pair's output
     Join(kVcpuService, kTimerService);   // local-APIC deadlines, HPET messages
     Join(kTimerService, kIoapicService);

@@ -62,6 +62,12 @@ std::string DirtyLog::Read(uint64_t first, uint64_t count) const {
   return bitmap;
 }
 
+void DirtyLog::Mark(uint64_t page) {
+  if (page >= pages_) return;
+  std::atomic_ref<uint64_t>(words_[page / kWordPages])
+      .fetch_or(uint64_t{1} << (page % kWordPages), std::memory_order_relaxed);
+}
+
 void DirtyLog::Clear(uint64_t first, absl::string_view bitmap) {
   for (size_t at = 0; at < bitmap.size(); at += sizeof(uint64_t)) {
     uint64_t bits = 0;

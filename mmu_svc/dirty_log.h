@@ -30,6 +30,8 @@ class DirtyLog {
   // ignored.
   void Clear(uint64_t first, absl::string_view bitmap);
   void ClearAll(uint64_t first, uint64_t count);
+  // As hv_kernel does for a page that a vCPU writes.
+  void Mark(uint64_t page);
 
  private:
   DirtyLog(uint64_t* words, uint64_t pages) : words_(words), pages_(pages) {}

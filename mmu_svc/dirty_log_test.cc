@@ -54,6 +54,15 @@ TEST_F(DirtyLogTest, ReadingShowsTheRangeAloneAndClearsNothing) {
   EXPECT_EQ(log_.Read(3, 9).size(), 2u);
 }
 
+TEST_F(DirtyLogTest, MarkingSetsOneBitAndNoneThatIsNotThere) {
+  log_.Mark(3);
+  log_.Mark(3);
+  log_.Mark(kPages - 1);
+  log_.Mark(kPages);
+  log_.Mark(UINT64_MAX);
+  EXPECT_EQ(Marked(0, kPages), (Pages{3, kPages - 1}));
+}
+
 TEST_F(DirtyLogTest, WhatWasReadIsClearedAndNothingElse) {
   for (uint64_t page : {5, 70, 71, 150}) Mark(page);
   const std::string read = log_.Read(3, 100);

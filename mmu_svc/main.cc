@@ -43,8 +43,11 @@ absl::StatusOr<hv::mmu::DirtyLog> OpenDirtyLog(const Attachment& attachment) {
 absl::StatusOr<std::unique_ptr<hv::service::Core>> MakeCore(const Attachment& attachment) {
   auto map = ReadMap(attachment.manifest().mmu());
   if (!map.ok()) return map.status();
-  if (auto log = OpenDirtyLog(attachment); !log.ok()) return log.status();
+  auto log = OpenDirtyLog(attachment);
+  if (!log.ok()) return log.status();
   hv::mmu::MmuCore::Config config{.map = *map};
+  config.ram = attachment.Find(HV_SEGMENT_GUEST_RAM);
+  config.log = *log;
   config.table = attachment.FindAs<hv_route_table>(HV_SEGMENT_ROUTE_TABLE);
   if (config.table == nullptr) {
     return absl::InvalidArgumentError("manifest: no route table segment");

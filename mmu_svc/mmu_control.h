@@ -16,7 +16,7 @@ namespace hv::mmu {
 class MmuControl final : public hv::v1::MmuControl::Service {
  public:
   // `ram`: the whole RAM segment, as mapped in this process. `state` is that of an MmuCore.
-  MmuControl(service::StateAccess& state, DirtyLog log, std::span<const std::byte> ram)
+  MmuControl(service::StateAccess& state, DirtyLog log, std::span<std::byte> ram)
       : state_(state), log_(log), ram_(ram) {}
 
   grpc::Status GetMap(grpc::ServerContext*, const hv::v1::MmuGetMapRequest*,
@@ -41,7 +41,7 @@ class MmuControl final : public hv::v1::MmuControl::Service {
 
   service::StateAccess& state_;
   DirtyLog log_;
-  const std::span<const std::byte> ram_;
+  const std::span<std::byte> ram_;
 };
 
 }  // namespace hv::mmu

@@ -2,6 +2,7 @@
 
 #include "abi/message.h"
 #include "absl/strings/str_cat.h"
+#include "mmu_svc/guest_ram.h"
 #include "mmu_svc/map_publisher.h"
 #include "proto/hv/v1/mmu_state.pb.h"
 
@@ -41,9 +42,23 @@ bool MmuCore::Handle(State& state, const Message& message, uint64_t, Actions& ac
         actions.Send(message.from, HV_KIND_WRITE_DONE, message.tag, hv_access_done{});
       }
       return true;
+    case HV_KIND_STORE: {
+      const bool stored = Store(state, message.As<hv_store>());
+      actions.Send(message.from, HV_KIND_STORE_DONE, message.tag,
+                   hv_store_done{.refused = stored ? 0u : 1u});
+      return stored;
+    }
     default:
       return false;
   }
+}
+
+// An effect outside of the state, so an idempotent one: a successor that handles the message again
+// stores the same bytes, before the answer tells anybody of them.
+bool MmuCore::Store(const State& state, const hv_store& store) const {
+  if (store.length == 0 || store.length > HV_STORE_MAX || !config_.log) return false;
+  DirtyLog log = *config_.log;
+  return GuestRam(state.map, config_.ram).Store(store.address, {store.bytes, store.length}, log);
 }
 
 void MmuCore::Tick(State&, uint64_t, Actions&) const {}

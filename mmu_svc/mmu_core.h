@@ -2,9 +2,14 @@
 // and answers itself for what nobody owns.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <optional>
+#include <span>
 
+#include "abi/message.h"
 #include "abi/route_table.h"
+#include "mmu_svc/dirty_log.h"
 #include "mmu_svc/guest_map.h"
 #include "service/core.h"
 
@@ -32,6 +37,8 @@ class MmuCore final : public service::TypedCore<State> {
   struct Config {
     GuestMap map;                     // validated: see CheckMap
     hv_route_table* table = nullptr;  // where the map is published
+    std::span<std::byte> ram;         // the RAM segment, for HV_KIND_STORE
+    std::optional<DirtyLog> log;      // REQUIRES: there, if `ram` is not empty
   };
   explicit MmuCore(const Config& config) : config_(config) {}
 
@@ -47,6 +54,8 @@ class MmuCore final : public service::TypedCore<State> {
   absl::Status Import(State& state, absl::string_view bytes) const override;
 
  private:
+  bool Store(const State& state, const hv_store& store) const;
+
   const Config config_;
 };
 

@@ -35,6 +35,8 @@ bool MayReceive(uint32_t from, uint32_t to, uint16_t kind) {
     case HV_KIND_INTR: return from == HV_ROLE_IOAPIC && to == HV_ROLE_VCPU;
     case HV_KIND_DEADLINE_SET: return from == HV_ROLE_VCPU && to == HV_ROLE_TIMER;
     case HV_KIND_DEADLINE_EXPIRED: return from == HV_ROLE_TIMER && to == HV_ROLE_VCPU;
+    case HV_KIND_STORE: return from == HV_ROLE_VCPU && to == HV_ROLE_MMU;
+    case HV_KIND_STORE_DONE: return from == HV_ROLE_MMU && to == HV_ROLE_VCPU;
     case HV_KIND_CONSOLE_OUTPUT: return from == HV_ROLE_SERIAL && to == HV_ROLE_HOST;
     case HV_KIND_CONSOLE_INPUT: return from == HV_ROLE_HOST && to == HV_ROLE_SERIAL;
     case HV_KIND_CONSOLE_CREDIT:

@@ -53,8 +53,13 @@ constexpr uint32_t kAlwaysRunningApicTimer = Bits({2});
 
 constexpr uint32_t kX87AndSseState = 3, kAvxState = 4;
 constexpr uint32_t kX87AndSseBytes = 576, kAvxBytes = 256;
-constexpr uint32_t kHypervisorBase = 0x40000000, kHypervisorLast = 0x40000010;
-constexpr char kHypervisorName[] = "hvhvhvhvhvhv";
+constexpr uint32_t kHypervisorBase = 0x40000000, kHypervisorFeatures = 0x40000001,
+                   kHypervisorTiming = 0x40000010, kOwnBase = 0x40000100;
+// What guests look for to find the paravirtual clock; hv's own name comes second.
+constexpr char kKvmName[] = "KVMKVMKVM\0\0";
+constexpr char kOwnName[] = "hvhvhvhvhvhv";
+// KVM_FEATURE_NOP_IO_DELAY, CLOCKSOURCE2, CLOCKSOURCE_STABLE_BIT.
+constexpr uint32_t kKvmFeatures = Bits({1, 3, 24});
 constexpr uint32_t kLinearBits = 48;
 constexpr uint32_t kLevelCore = 2, kLevelThread = 1;
 constexpr uint32_t kMaxCacheSubleaves = 8;
@@ -187,14 +192,21 @@ class Builder {
   }
 
   void Hypervisor() {
-    Registers name{.eax = kHypervisorLast};
-    std::memcpy(&name.ebx, kHypervisorName, 4);
-    std::memcpy(&name.ecx, kHypervisorName + 4, 4);
-    std::memcpy(&name.edx, kHypervisorName + 8, 4);
-    Add(kHypervisorBase, name);
+    AddName(kHypervisorBase, kHypervisorTiming, kKvmName);
+    Add(kHypervisorFeatures, {.eax = kKvmFeatures});
     // The convention of VMware, KVM and others: TSC and APIC bus frequency in kHz.
-    Add(kHypervisorLast, {.eax = static_cast<uint32_t>(policy_.tsc_hz / 1000),
-                          .ebx = HV_LOCAL_APIC_TIMER_HZ / 1000});
+    Add(kHypervisorTiming, {.eax = static_cast<uint32_t>(policy_.tsc_hz / 1000),
+                            .ebx = HV_LOCAL_APIC_TIMER_HZ / 1000});
+    AddName(kOwnBase, kOwnBase, kOwnName);
+  }
+
+  // A hypervisor's first leaf: its last leaf and twelve letters.
+  void AddName(uint32_t base, uint32_t last, const char* name) {
+    Registers registers{.eax = last};
+    std::memcpy(&registers.ebx, name, 4);
+    std::memcpy(&registers.ecx, name + 4, 4);
+    std::memcpy(&registers.edx, name + 8, 4);
+    Add(base, registers);
   }
 
   const CpuidSource& source_;

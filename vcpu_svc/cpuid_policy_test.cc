@@ -257,12 +257,18 @@ TEST_F(CpuidPolicyTest, TheApicTimersClockIsTheBusClockAndNoCrystal) {
   EXPECT_EQ(At(0x16).ecx, HV_LOCAL_APIC_TIMER_HZ / 1'000'000);
 }
 
-TEST_F(CpuidPolicyTest, HypervisorLeavesNameHvAndItsFrequencies) {
+std::string NameIn(const Registers& leaf) {
+  const uint32_t words[] = {leaf.ebx, leaf.ecx, leaf.edx};
+  return std::string(reinterpret_cast<const char*>(words), 12);
+}
+
+TEST_F(CpuidPolicyTest, HypervisorLeavesOfferKvmsClockAndFrequenciesAndNameHv) {
   Build(amd_);
-  const Registers name = At(0x40000000);
-  EXPECT_EQ(name.eax, 0x40000010u);
-  const uint32_t words[] = {name.ebx, name.ecx, name.edx};
-  EXPECT_EQ(std::string(reinterpret_cast<const char*>(words), 12), "hvhvhvhvhvhv");
+  EXPECT_EQ(At(0x40000000).eax, 0x40000010u);
+  EXPECT_EQ(NameIn(At(0x40000000)), std::string("KVMKVMKVM\0\0\0", 12));
+  EXPECT_EQ(At(0x40000001).eax, 1u << 1 | 1u << 3 | 1u << 24);
+  EXPECT_EQ(At(0x40000100).eax, 0x40000100u);
+  EXPECT_EQ(NameIn(At(0x40000100)), "hvhvhvhvhvhv");
   EXPECT_EQ(At(0x40000010).eax, kTscHz / 1000);
   EXPECT_EQ(At(0x40000010).ebx, HV_LOCAL_APIC_TIMER_HZ / 1000);
 }

@@ -52,6 +52,7 @@ absl::StatusOr<std::unique_ptr<hv::service::Core>> MakeCore(const Attachment& at
       hv::vcpu::MachineConfig{.cpus = cpus,
                               .tsc_hz = attachment.manifest().tsc_hz(),
                               .intel = hv::vcpu::IsIntel(hv::vcpu::HostCpuid()),
+                              .realtime_base_ns = attachment.manifest().realtime_base_ns(),
                               .pages = hv::vcpu::VcpuPages(std::move(pages), wake)});
 }
 

@@ -6,6 +6,7 @@
 #include "abi/route_table.h"
 #include "vcpu_svc/interrupt_delivery.h"
 #include "vcpu_svc/msr_access.h"
+#include "vcpu_svc/paravirtual_clock.h"
 
 namespace hv::vcpu {
 namespace {
@@ -13,6 +14,7 @@ namespace {
 using service::Message;
 
 constexpr uint32_t kIoapic = HV_ENDPOINT(HV_ROLE_IOAPIC, 0);
+constexpr uint32_t kMmu = HV_ENDPOINT(HV_ROLE_MMU, 0);
 constexpr uint64_t kRegisterBytes = 16;  // from one register of the page to the next
 constexpr uint64_t kValueBytes = 4;      // of which the first so many are the register
 
@@ -49,6 +51,8 @@ bool MessageHandler::Handle(const Message& message) {
       return Intr(message);
     case HV_KIND_DEADLINE_EXPIRED:
       return DeadlineExpired(message);
+    case HV_KIND_STORE_DONE:
+      return StoreDone(message);
     default:
       return false;
   }
@@ -116,9 +120,37 @@ bool MessageHandler::MsrWrite(const Message& message) {
     Effects effects;
     ok = WriteMsr(machine_, vcpu, msr.index, msr.value, effects);
     Apply(vcpu, effects);
+    if (ok && StoreClock(message, vcpu)) return true;
   }
   AnswerMsr(message, ok, 0);
   return known;
+}
+
+bool MessageHandler::StoreClock(const Message& message, uint32_t vcpu) {
+  const auto msr = message.As<hv_msr>();
+  if (msr.index != kWallClockMsr && msr.index != kSystemTimeMsr) return false;
+  VcpuState& v = machine_.vcpu(vcpu);
+  if (v.store_awaited != 0) return false;  // a vCPU waits for its answer before it asks again
+  const MachineConfig& config = machine_.config();
+  const auto store =
+      ParavirtualClock(config.tsc_hz, config.realtime_base_ns).StoreFor(msr.index, msr.value);
+  if (!store) return false;
+  v.store_tag = message.tag;
+  v.store_awaited = 1;
+  actions_.Send(kMmu, HV_KIND_STORE, vcpu, *store);
+  return true;
+}
+
+// Refused or not, the write has retired: a guest that gives an address where no memory is has no
+// clock.
+bool MessageHandler::StoreDone(const Message& message) {
+  if (message.tag >= machine_.cpus()) return false;
+  VcpuState& v = machine_.vcpu(message.tag);
+  if (v.store_awaited == 0) return false;
+  v.store_awaited = 0;
+  actions_.Send(HV_ENDPOINT(HV_ROLE_KERNEL, message.tag), HV_KIND_MSR_DONE, v.store_tag,
+                hv_msr_done{});
+  return true;
 }
 
 bool MessageHandler::Cr8Write(const Message& message) {

@@ -1,6 +1,7 @@
 #include "vcpu_svc/message_handler.h"
 
 #include "gtest/gtest.h"
+#include "vcpu_svc/paravirtual_clock.h"
 #include "vcpu_svc/test_machine.h"
 
 namespace hv::vcpu {
@@ -270,6 +271,33 @@ TEST_F(MessageHandlerTest, RequestsOfVcpusThatDoNotExistAreRefusedAndAnswered) {
 TEST_F(MessageHandlerTest, MessagesOfOtherServicesAreRefused) {
   for (const uint16_t kind : {HV_KIND_NONE, HV_KIND_LINE, HV_KIND_EOI, HV_KIND_DEADLINE_SET}) {
     machine_.Step(TestMachine::kIoapic, kind, uint64_t{0});
+    EXPECT_TRUE(machine_.refused);
+    EXPECT_TRUE(machine_.sent.empty());
+  }
+}
+
+// The paravirtual clock.
+TEST_F(MessageHandlerTest, AClocksMsrIsAnsweredOnceMemoryHasItsRecord) {
+  machine_.Step(TestMachine::Endpoint(0), HV_KIND_MSR_WRITE,
+                hv_msr{.index = kSystemTimeMsr, .value = 0x5001}, kTag);
+  ASSERT_EQ(machine_.sent.size(), 1u);
+  EXPECT_EQ(machine_.sent[0].to, HV_ENDPOINT(HV_ROLE_MMU, 0));
+  EXPECT_EQ(machine_.sent[0].kind, HV_KIND_STORE);
+  EXPECT_EQ(machine_.sent[0].As<hv_store>().address, 0x5000u);
+  machine_.Step(HV_ENDPOINT(HV_ROLE_MMU, 0), HV_KIND_STORE_DONE, hv_store_done{},
+                machine_.sent[0].tag);
+  EXPECT_EQ(Answer(HV_KIND_MSR_DONE).As<hv_msr_done>().fault, 0u);
+  EXPECT_EQ(ReadMsr(kSystemTimeMsr).value, 0x5001u);
+}
+
+TEST_F(MessageHandlerTest, SwitchingTheClockOffIsAnsweredAtOnce) {
+  EXPECT_EQ(WriteMsr(kSystemTimeMsr, 0x5000).fault, 0u);
+  EXPECT_TRUE(machine_.Sent(HV_KIND_STORE).empty());
+}
+
+TEST_F(MessageHandlerTest, StoresNobodyAskedForAnswerNobody) {
+  for (const uint32_t tag : {0u, 1u, 2u, UINT32_MAX}) {
+    machine_.Step(HV_ENDPOINT(HV_ROLE_MMU, 0), HV_KIND_STORE_DONE, hv_store_done{}, tag);
     EXPECT_TRUE(machine_.refused);
     EXPECT_TRUE(machine_.sent.empty());
   }

@@ -1,5 +1,6 @@
 #include "vcpu_svc/msr_table.h"
 
+#include "vcpu_svc/paravirtual_clock.h"
 #include "vcpu_svc/physical_address.h"
 
 namespace hv::vcpu {
@@ -40,6 +41,8 @@ constexpr MsrRow kRows[] = {
     {0x258, 2, 1, kAllWriteBack, kMtrrTypes, 8, kStored, kAny, "MTRRfix16K"},
     {0x268, 8, 1, kAllWriteBack, kMtrrTypes, 8, kStored, kAny, "MTRRfix4K"},
     {0x2ff, 1, 1, kMtrrEnabledWriteBack, kMtrrDefaultWritable, 1, kStored, kAny, "MTRRdefType"},
+    {kWallClockMsr, 1, 1, 0, kAll, 0, kStored, kAny, "KVM_WALL_CLOCK_NEW"},
+    {kSystemTimeMsr, 1, 1, 0, kAll, 0, kStored, kAny, "KVM_SYSTEM_TIME_NEW"},
 
     {0x17, 1, 1, 0, 0, 0, kReadOnly, kIntel, "PLATFORM_ID"},
     {0x34, 1, 1, 0, 0, 0, kReadOnly, kIntel, "SMI_COUNT"},

@@ -50,6 +50,8 @@ void PutVcpu(const VcpuState& v, bool intel, hv::v1::VcpuApicState& to) {
   to.set_deadline_owed(v.deadline_owed != 0);
   to.set_inta_owed(v.inta_owed != 0);
   to.set_inta_vector(v.inta_vector);
+  to.set_store_awaited(v.store_awaited != 0);
+  to.set_store_tag(v.store_tag);
 }
 
 // The same state gives the same bytes, whatever the order of a map in memory.

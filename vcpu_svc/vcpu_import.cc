@@ -136,6 +136,8 @@ class VcpuReader {
     v_.deadline_owed = from.deadline_owed();
     v_.inta_owed = from.inta_owed();
     v_.inta_vector = Byte("inta_vector", from.inta_vector());
+    v_.store_awaited = from.store_awaited();
+    v_.store_tag = from.store_tag();
   }
 
   const uint32_t index_;

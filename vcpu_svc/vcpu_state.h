@@ -25,7 +25,10 @@ struct VcpuState {
   uint8_t deadline_owed;
   uint8_t inta_owed;
   uint8_t inta_vector;
-  uint8_t reserved[4];
+  // An MSR write that is answered once mmu_svc has stored what it asked for, and its tag.
+  uint32_t store_tag;
+  uint8_t store_awaited;
+  uint8_t reserved[7];
 };
 static_assert(std::has_unique_object_representations_v<VcpuState>);
 
