@@ -38,6 +38,12 @@ class Consumer {
   // Whether Peek would find a message: one load.
   bool Ready() const { return LoadAcquire(ring_.Slot(position_).stamp) == position_ + 1; }
 
+  // Whether Peek would find nothing at all, neither a message nor a bad stamp: one load.
+  bool Empty() const {
+    const uint64_t stamp = LoadAcquire(ring_.Slot(position_).stamp);
+    return stamp != position_ + 1 && Explain(stamp) == PeekResult::kEmpty;
+  }
+
   // Moves past the message at position().
   void Advance() { ++position_; }
   uint64_t position() const { return position_; }

@@ -60,10 +60,10 @@ class Committer {
   // ring holds at least HV_OUTBOX_CELLS if the core's Reset may send as many.
   void Recover(uint64_t now_ns) {
     if (state_.fresh()) {
-      Actions actions;
       Begin(now_ns);
-      core_.Reset(state_.spare_state(), Now(), actions);
-      CHECK(Finish(actions));  // into empty rings
+      actions_.WakeAt(kNever);
+      core_.Reset(state_.spare_state(), Now(), actions_);
+      CHECK(Finish());  // into empty rings
     } else {
       Publish();
     }
@@ -72,6 +72,8 @@ class Committer {
   }
 
   bool Ready(size_t channel) const { return ends_[channel].consumer.Ready(); }
+  // Whether StepMessage would find nothing there, neither a message nor something to count.
+  bool Empty(size_t channel) const { return ends_[channel].consumer.Empty(); }
   size_t channels() const { return ends_.size(); }
   uint32_t peer(size_t channel) const { return ends_[channel].peer; }
 
@@ -85,9 +87,7 @@ class Committer {
       CountBadStamp(channel);
       return StepResult::kNothing;
     }
-    Actions actions;
     Begin(now_ns);
-    actions.WakeAt(state_.spare().wake_at_ns);
     const bool admitted = result == ring::PeekResult::kMessage &&
                           MayReceive(HV_ENDPOINT_ROLE(end.peer), self_role_, cell.kind);
     Message message;
@@ -97,9 +97,9 @@ class Committer {
       message.tag = cell.tag;
       std::memcpy(message.payload.data(), cell.payload, sizeof(cell.payload));
     }
-    const bool handled = admitted && core_.Handle(state_.spare_state(), message, Now(), actions);
+    const bool handled = admitted && core_.Handle(state_.spare_state(), message, Now(), actions_);
     state_.spare().consumed[channel] = end.consumer.position() + 1;
-    if (!Finish(actions)) return StepResult::kNoRoom;
+    if (!Finish()) return StepResult::kNoRoom;
     end.consumer.Advance();
     if (!handled) Count(state_.header().refused);
     Count(state_.header().received);
@@ -110,10 +110,10 @@ class Committer {
 
   // The tick the core asked for: kDone or kNoRoom. REQUIRES: now_ns >= wake_at_ns().
   StepResult StepTick(uint64_t now_ns) {
-    Actions actions;
     Begin(now_ns);
-    core_.Tick(state_.spare_state(), Now(), actions);
-    if (!Finish(actions)) return StepResult::kNoRoom;
+    actions_.WakeAt(kNever);
+    core_.Tick(state_.spare_state(), Now(), actions_);
+    if (!Finish()) return StepResult::kNoRoom;
     core_.Project(state_.current_state());
     return StepResult::kDone;
   }
@@ -143,10 +143,9 @@ class Committer {
   // Replaces the state by an imported one, as one committed step.
   absl::Status Import(absl::string_view bytes, uint64_t now_ns) {
     Begin(now_ns);
-    Actions actions;
     if (auto status = core_.Import(state_.spare_state(), bytes); !status.ok()) return status;
-    actions.WakeAt(Now());  // whatever deadlines the imported state has, look at once
-    CHECK(Finish(actions));  // it sends nothing
+    actions_.WakeAt(Now());  // whatever deadlines the imported state has, look at once
+    CHECK(Finish());         // it sends nothing
     core_.Project(state_.current_state());
     return absl::OkStatus();
   }
@@ -159,22 +158,25 @@ class Committer {
     uint64_t last_bad_stamp = UINT64_MAX;
   };
 
+  // The spare copy and actions_ as they are before a step: no message, the tick that was asked for.
   void Begin(uint64_t now_ns) {
     state_.PrepareSpare(ends_.size());
     hv_state_copy& spare = state_.spare();
+    actions_.Clear();
+    actions_.WakeAt(spare.wake_at_ns);
     // Machine time never goes back, whichever core or process reads the clock.
     if (now_ns > spare.now_ns) spare.now_ns = now_ns;
     ++spare.steps;
   }
   uint64_t Now() { return state_.spare().now_ns; }
 
-  // Commits and publishes the spare copy with `actions`. False, and nothing has changed: a ring has
+  // Commits and publishes the spare copy with actions_. False, and nothing has changed: a ring has
   // no room. So a commit never waits for its publication.
-  bool Finish(const Actions& actions) {
+  bool Finish() {
     hv_state_copy& spare = state_.spare();
-    spare.wake_at_ns = actions.wake_at_ns();
+    spare.wake_at_ns = actions_.wake_at_ns();
     uint64_t unheard = 0;  // for no peer of this machine
-    for (const Outgoing& message : actions.messages()) {
+    for (const Outgoing& message : actions_.messages()) {
       if (!Enqueue(spare, message)) ++unheard;
     }
     if (!Fits(spare)) return false;
@@ -246,6 +248,7 @@ class Committer {
   uint32_t self_role_;
   Stores stores_;
   std::vector<End> ends_;
+  Actions actions_;  // of the step that is being made; 4 KiB that need not be made anew for each
   std::vector<uint32_t> sent_to_;  // keeps its capacity: no allocation once warm
 };
 

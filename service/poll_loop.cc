@@ -35,7 +35,7 @@ void PollLoop::Run() {
   // A predecessor may have published without waking: everybody looks once.
   for (ring::Waker& peer : peers_) peer.Wake();
   while (!stopping_) {
-    if (!Turn()) Rest(clock_.NowNs());
+    if (!Turn()) Rest();
   }
   committer_.AcknowledgeAll();
 }
@@ -50,20 +50,21 @@ bool PollLoop::Turn() {
   }
   blocked_ = false;
   if (quiesced_) return false;
-  const uint64_t now_ns = clock_.NowNs();
-  const bool worked = StepAll(now_ns);
-  if (worked) last_work_ns_ = now_ns;
+  turn_ns_ = clock_.NowNs();
+  const bool worked = StepAll();
+  if (worked) last_work_ns_ = turn_ns_;
   return worked;
 }
 
-bool PollLoop::StepAll(uint64_t now_ns) {
+bool PollLoop::StepAll() {
   bool worked = false;
-  if (committer_.wake_at_ns() <= now_ns) {
-    worked = Done(committer_.StepTick(now_ns));
+  if (committer_.wake_at_ns() <= turn_ns_) {
+    worked = Done(committer_.StepTick(turn_ns_));
   }
   for (size_t channel = 0; channel < committer_.channels(); ++channel) {
-    // A message is handled at its own time: who reads a clock twice sees it move.
-    for (int i = 0; i < kBurst && Done(committer_.StepMessage(channel, clock_.NowNs())); ++i) {
+    for (int i = 0; i < kBurst && !committer_.Empty(channel); ++i) {
+      // A message is handled at its own time: who reads a clock twice sees it move.
+      if (!Done(committer_.StepMessage(channel, clock_.NowNs()))) break;
       // Only guests in a hurry make a service hot; what services tell each other can wait.
       if (HV_ENDPOINT_ROLE(committer_.peer(channel)) == HV_ROLE_KERNEL) budget_.BecomeHot();
       worked = true;
@@ -89,8 +90,8 @@ bool PollLoop::SomethingToDo(uint64_t now_ns) const {
   return false;
 }
 
-void PollLoop::Rest(uint64_t now_ns) {
-  if (!quiesced_ && budget_.MaySpin() && now_ns - last_work_ns_ < kSpinNs) {
+void PollLoop::Rest() {
+  if (!quiesced_ && budget_.MaySpin() && turn_ns_ - last_work_ns_ < kSpinNs) {
     _mm_pause();
     return;
   }

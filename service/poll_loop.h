@@ -32,9 +32,9 @@ class PollLoop {
   bool quiesced() const { return quiesced_; }
 
  private:
-  bool StepAll(uint64_t now_ns);
+  bool StepAll();
   bool Done(StepResult result);
-  void Rest(uint64_t now_ns);
+  void Rest();
   bool SomethingToDo(uint64_t now_ns) const;
 
   LiveCommitter& committer_;
@@ -43,6 +43,7 @@ class PollLoop {
   std::vector<ring::Waker> peers_;
   ring::SpinBudget budget_;
   Mailbox& mailbox_;
+  uint64_t turn_ns_ = 0;  // when the last turn began
   uint64_t last_work_ns_ = 0;
   bool stopping_ = false;
   bool quiesced_ = false;

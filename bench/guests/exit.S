@@ -168,7 +168,8 @@ report:
 PRINT_ROUTINES
 
   .bss
-  .balign 16
+  /* Away from the code: an engine that translates has to watch pages with code for writes. */
+  .balign 4096
 histogram:
   .skip 4 * BUCKETS
   .skip 4096
