@@ -70,6 +70,17 @@ TEST_F(InterruptDeliveryTest, InitResetsTheApicAndOverridesAllElse) {
   EXPECT_EQ(machine_.Offer(1), 0u);  // waits for SIPI
 }
 
+TEST_F(InterruptDeliveryTest, InitForgetsAnNmiAndAStartUp) {
+  Deliver(1, HV_DELIVERY_NMI);
+  Deliver(1, HV_DELIVERY_STARTUP, 0x9f);
+  Deliver(1, HV_DELIVERY_INIT);
+  ASSERT_TRUE(machine_.TakeAndReport(1));
+  EXPECT_EQ(machine_.Offer(1), 0u);
+  Deliver(1, HV_DELIVERY_STARTUP, 0x10);
+  ASSERT_TRUE(machine_.TakeAndReport(1));
+  EXPECT_EQ(machine_.Offer(1), 0u);
+}
+
 TEST_F(InterruptDeliveryTest, TheBootCpuNeedsNoSipiAfterInit) {
   Deliver(0, HV_DELIVERY_INIT);
   EXPECT_TRUE(machine_.TakeAndReport(0));

@@ -41,6 +41,13 @@ TEST_F(TakenEventTest, WhatWasTakenIsInService) {
   EXPECT_EQ(machine_.pages[0].acknowledged, EventWord(machine_.pages[0].taken).generation());
 }
 
+TEST_F(TakenEventTest, TakingTheLastEventPublishesNothing) {
+  Edge(0x41);
+  const uint64_t published = machine_.pages[0].pending;
+  ASSERT_TRUE(machine_.TakeAndReport(0));
+  EXPECT_EQ(machine_.pages[0].pending, published);
+}
+
 TEST_F(TakenEventTest, AnEdgeThatOvertakesTheReportIsNotLost) {
   Edge(0x41);
   ASSERT_TRUE(machine_.Take(0));
