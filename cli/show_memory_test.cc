@@ -35,7 +35,7 @@ TEST(ShowMemoryTest, TheMapIsTwoTablesAndItsCounters) {
   EXPECT_EQ(ShowMemory(memory),
             "MEMORY                      SIZE  KIND  NOTE\n"
             "0x0 - 0x3ffffff           64 MiB  RAM   dirty log, protected\n"
-            "0xfffc0000 - 0xffffffff  256 KiB  ROM   \n"
+            "0xfffc0000 - 0xffffffff  256 KiB  ROM\n"
             "\n"
             "ANSWERED  SPACE  BY          NOTE\n"
             "0x3f8     port   serial_svc  posted writes\n"
