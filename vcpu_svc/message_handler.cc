@@ -137,18 +137,19 @@ bool MessageHandler::StoreClock(const Message& message, uint32_t vcpu) {
   if (!store) return false;
   v.store_tag = message.tag;
   v.store_awaited = 1;
-  actions_.Send(kMmu, HV_KIND_STORE, vcpu, *store);
+  actions_.Send(kMmu, HV_KIND_STORE, vcpu + 1, *store);  // 0 would want no answer
   return true;
 }
 
 // Refused or not, the write has retired: a guest that gives an address where no memory is has no
 // clock.
 bool MessageHandler::StoreDone(const Message& message) {
-  if (message.tag >= machine_.cpus()) return false;
-  VcpuState& v = machine_.vcpu(message.tag);
+  const uint32_t vcpu = message.tag - 1;
+  if (vcpu >= machine_.cpus()) return false;
+  VcpuState& v = machine_.vcpu(vcpu);
   if (v.store_awaited == 0) return false;
   v.store_awaited = 0;
-  actions_.Send(HV_ENDPOINT(HV_ROLE_KERNEL, message.tag), HV_KIND_MSR_DONE, v.store_tag,
+  actions_.Send(HV_ENDPOINT(HV_ROLE_KERNEL, vcpu), HV_KIND_MSR_DONE, v.store_tag,
                 hv_msr_done{});
   return true;
 }
