@@ -132,10 +132,8 @@ class Committer {
   // where it is. An error of `change` leaves the old state in force.
   absl::Status Change(const std::function<absl::Status(void* state)>& change, uint64_t now_ns) {
     Begin(now_ns);
-    Actions actions;
-    actions.WakeAt(state_.spare().wake_at_ns);
     if (auto status = change(state_.spare_state()); !status.ok()) return status;
-    CHECK(Finish(actions));
+    CHECK(Finish());
     core_.Project(state_.current_state());
     return absl::OkStatus();
   }
