@@ -74,13 +74,14 @@ struct hv_vcpu_state {
   uint64_t sysenter_cs, sysenter_esp, sysenter_eip;
   uint64_t pat, tsc_aux;
   uint64_t tsc_offset;       /* guest TSC = host TSC + tsc_offset */
+  uint64_t tsc_adjust;       /* IA32_TSC_ADJUST: how far the guest itself has moved its TSC */
   uint32_t activity;         /* enum hv_activity */
   uint32_t interrupt_shadow; /* 1: STI, 2: MOV SS */
   uint32_t nmi_blocked;
   uint32_t reserved;
   uint8_t xsave[HV_XSAVE_BYTES]; /* standard (not compacted) XSAVE format */
 };
-HV_SIZE(hv_vcpu_state, 4688);
+HV_SIZE(hv_vcpu_state, 4696);
 HV_OFFSET(hv_vcpu_state, gpr, 0);
 HV_OFFSET(hv_vcpu_state, rip, 128);
 HV_OFFSET(hv_vcpu_state, rflags, 136);
@@ -108,10 +109,11 @@ HV_OFFSET(hv_vcpu_state, sysenter_eip, 544);
 HV_OFFSET(hv_vcpu_state, pat, 552);
 HV_OFFSET(hv_vcpu_state, tsc_aux, 560);
 HV_OFFSET(hv_vcpu_state, tsc_offset, 568);
-HV_OFFSET(hv_vcpu_state, activity, 576);
-HV_OFFSET(hv_vcpu_state, interrupt_shadow, 580);
-HV_OFFSET(hv_vcpu_state, nmi_blocked, 584);
-HV_OFFSET(hv_vcpu_state, xsave, 592);
+HV_OFFSET(hv_vcpu_state, tsc_adjust, 576);
+HV_OFFSET(hv_vcpu_state, activity, 584);
+HV_OFFSET(hv_vcpu_state, interrupt_shadow, 588);
+HV_OFFSET(hv_vcpu_state, nmi_blocked, 592);
+HV_OFFSET(hv_vcpu_state, xsave, 600);
 
 enum hv_activity { HV_ACTIVITY_RUNNING = 0, HV_ACTIVITY_HALTED = 1, HV_ACTIVITY_WAIT_FOR_SIPI = 2 };
 

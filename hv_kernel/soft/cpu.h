@@ -69,8 +69,7 @@ enum class Vector : uint8_t {
 struct Exception {
   uint8_t vector = 0;
   bool has_error_code = false;
-  bool is_software = false;      // INT n, INT3, INTO: pushes the RIP after the instruction
-  uint8_t instruction_bytes = 0;  // length of the INT instruction
+  bool general_detect = false;  // #DB: a fault, of MOV DR under DR7.GD
   uint32_t error_code = 0;
   uint64_t address = 0;  // #PF: CR2; #DB: bits to set in DR6
 };
@@ -104,6 +103,7 @@ inline constexpr size_t kMaxPendingAccesses = 16;
 
 class PhysicalMemory;
 class CodeTracker;
+struct CodePeer;
 
 struct Cpu {
   // --- Reached from generated code; offsets must stay below 2^31, hot fields first.
@@ -112,6 +112,8 @@ struct Cpu {
   // RFLAGS without CF PF AF ZF SF OF while generated code runs (those are in the host's flags),
   // whole outside it. DF is always here, the host's is always clear.
   uint64_t rflags;
+  // config.attention, or a word that is never zero while there is mail (code_exchange.h). Other
+  // vCPUs store it: atomic accesses only.
   const std::atomic<uint32_t>* attention;
   uint64_t scratch[8];  // of the translator: values held across a memory access
   uint64_t saved_rcx;   // of the flagless comparisons
@@ -142,9 +144,13 @@ struct Cpu {
   uint64_t efer, star, lstar, cstar, sfmask;
   uint64_t kernel_gs_base;
   uint64_t sysenter_cs, sysenter_esp, sysenter_eip;
-  uint64_t pat, tsc_aux, tsc_offset;
+  uint64_t pat, tsc_aux, tsc_offset, tsc_adjust;
   bool halted;
   bool nmi_blocked;
+  // The instruction in hand traps when it has retired: RFLAGS.TF was set as it began.
+  bool single_step;
+  // Bits of DR6: the data and I/O breakpoints that the instruction in hand has hit.
+  uint64_t breakpoint_hits;
   // Interrupts are held off for one instruction after STI (1) and MOV/POP SS (2).
   uint32_t interrupt_shadow;
   bool want_interrupt_window;
@@ -161,13 +167,16 @@ struct Cpu {
   PendingAccess writes[kMaxPendingAccesses];
   uint32_t write_count;
   uint32_t write_cursor;  // next to leave
-  // Bounce buffers of the instruction running in slow mode.
+  // Where the memory operands of the instruction running in slow mode are.
   struct Bounce {
     uint64_t linear;
     uint64_t host;
     uint32_t bytes;
     bool write;
     bool stack;
+    bool direct;  // `host` is the RAM itself, at `physical`
+    uint64_t physical;
+    uint64_t ram_page;
   };
   Bounce bounced[2];
   uint32_t bounce_count;
@@ -185,11 +194,14 @@ struct Cpu {
   int fault_trap;  // the host's exception vector
   // The guest's vector state is in the host's registers, not in `xsave`.
   bool vector_live;
+  // What the jump caches were filled under: the mode, and the base of CS.
   uint32_t jump_cache_mode;
+  uint64_t jump_cache_base;
   // A jump cache of supervisor code holds entries of pages that are not global.
   bool jump_cache_has_local[kTlbCount];
   const PhysicalMemory* memory;
   CodeTracker* code;
+  CodePeer* peer;
   VcpuConfig config;
   alignas(64) uint8_t bounce[2][1024 + 64];
   // Guest x87, SSE and AVX state while it is not in the host's registers (standard XSAVE format).

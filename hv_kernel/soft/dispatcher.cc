@@ -2,13 +2,14 @@
 
 #include "hv_kernel/soft/memory/linear_access.h"
 #include "hv_kernel/soft/memory/tlb.h"
+#include "hv_kernel/soft/system/breakpoints.h"
 #include "hv_kernel/soft/system/events.h"
 
 namespace hv::soft {
 namespace {
 
 constexpr uint64_t kXsaveFeatures = 7;  // x87, SSE, AVX
-constexpr uint64_t kDr6SingleStep = 1u << 14;
+constexpr uint32_t kMovSsShadow = 2;
 constexpr uint32_t kModeBitsOfJumpCache = ~(3u << 2);  // all but the TLB index
 
 void LoadVectorState(Cpu& cpu) {
@@ -20,21 +21,16 @@ void LoadVectorState(Cpu& cpu) {
   cpu.vector_live = true;
 }
 
-// SDM vol. 3, 17.2.4: an enabled instruction breakpoint at `linear`; its number's bit, or 0.
-uint64_t BreakpointsAt(const Cpu& cpu, uint64_t linear) {
-  uint64_t hit = 0;
-  for (int i = 0; i < 4; ++i) {
-    const bool enabled = (cpu.dr[7] >> (2 * i) & 3) != 0;
-    const bool on_execution = (cpu.dr[7] >> (16 + 4 * i) & 3) == 0;
-    if (enabled && on_execution && cpu.dr[i] == linear) hit |= uint64_t{1} << i;
-  }
-  return hit;
-}
-
-bool AnyBreakpoint(const Cpu& cpu) { return (cpu.dr[7] & 0xff) != 0; }
-
 uint64_t LinearRip(const Cpu& cpu) {
   return In64BitMode(cpu) ? cpu.rip : (cpu.segment[HV_CS].base + cpu.rip) & 0xffffffffu;
+}
+
+// Whether the code still begins with the bytes it was translated from.
+bool IsAsTranslated(const Block& block, const uint8_t* code) {
+  if (block.head_mask == 0) return true;
+  uint64_t head;
+  __builtin_memcpy(&head, code, sizeof(head));
+  return (head & block.head_mask) == block.head;
 }
 
 }  // namespace
@@ -57,12 +53,13 @@ Need Dispatcher::Run() {
 }
 
 bool Dispatcher::NeedsSingle() const {
-  return cpu_.interrupt_shadow != 0 || (cpu_.rflags & kFlagTf) != 0 || AnyBreakpoint(cpu_);
+  return cpu_.interrupt_shadow != 0 || (cpu_.rflags & kFlagTf) != 0 ||
+         AnyInstructionBreakpoint(cpu_);
 }
 
 // The translation of what is at cpu.rip into code_.
 Dispatcher::Turn Dispatcher::FindCode() {
-  if (cpu_.code_write_count != 0) return Give(Need::kInvalidate);
+  if (cpu_.code_write_count != 0 || HasMail()) return Give(Need::kInvalidate);
   const bool interruptible = (cpu_.rflags & kFlagIf) != 0 && cpu_.interrupt_shadow == 0;
   if (!slow_ && cpu_.read_count == 0) {
     if ((cpu_.want_interrupt_window && interruptible) ||
@@ -73,26 +70,25 @@ Dispatcher::Turn Dispatcher::FindCode() {
   }
   const uint64_t linear = LinearRip(cpu_);
   single_ = NeedsSingle();
+  cpu_.single_step = (cpu_.rflags & kFlagTf) != 0;
+  cpu_.breakpoint_hits = 0;
   // Blocks look at the attention word themselves; single instructions leave it to this place.
   if (single_ && !slow_ && cpu_.interrupt_shadow == 0 && cpu_.read_count == 0 &&
-      cpu_.attention->load(std::memory_order_relaxed) != 0) {
+      cpu_.config.attention->load(std::memory_order_relaxed) != 0) {
     cpu_.exit = {.reason = ExitReason::kAttention};
     return Give(Need::kExit);
   }
-  if (single_ && (cpu_.rflags & kFlagRf) == 0) {
-    if (const uint64_t hit = BreakpointsAt(cpu_, linear); hit != 0) {
+  // Not again when the instruction starts anew, with its device's answer or in slow mode.
+  const bool begins = !slow_ && cpu_.read_count == 0;
+  if (single_ && begins && (cpu_.rflags & kFlagRf) == 0 && cpu_.interrupt_shadow != kMovSsShadow) {
+    if (const uint64_t hit = InstructionBreakpointsAt(cpu_, linear); hit != 0) {
       Raise(cpu_, Vector::kDebug);
       cpu_.exception.address = hit;
-      // A fault: RF keeps it from hitting again on return.
-      cpu_.rflags |= kFlagRf;
       return Resolve(Outcome::kException);
     }
   }
   const Mode plain = Mode::Of(cpu_);
-  if (const uint32_t bits = plain.bits() & kModeBitsOfJumpCache; bits != cpu_.jump_cache_mode) {
-    ClearJumpCaches(cpu_);
-    cpu_.jump_cache_mode = bits;
-  }
+  MatchJumpCaches(plain, linear - cpu_.rip);
   mode_ = slow_ ? plain.Slow() : single_ ? plain.Single() : plain;
   Location at;
   const Outcome outcome =
@@ -109,10 +105,36 @@ Dispatcher::Turn Dispatcher::FindCode() {
   }
   physical_ = at.physical;
   Block* block = cache_.Find(physical_, cpu_.rip, mode_);
+  if (block != nullptr && block->physical_next_page != 0) block = FindAcross(linear, *block);
   if (block == nullptr) return Give(Need::kTranslate);
+  if (!IsAsTranslated(*block, at.host)) {
+    NoteStore(cpu_, physical_ & kPageMask, at.ram_page, kPageBytes);
+    return Give(Need::kInvalidate);
+  }
   if (!mode_.single()) RememberInJumpCache(*block, /*global=*/false);
   code_ = block->code;
+  found_ = block;
+  cpu_.rflags &= ~kFlagRf;  // it held for this instruction alone
   return Turn::kNext;
+}
+
+// The translation of an instruction that ends on the next page, as that page is mapped now; null
+// when there is none, or a fault for the translator to find.
+Block* Dispatcher::FindAcross(uint64_t linear, const Block& block) {
+  Location next;
+  const uint64_t next_linear = (linear & kPageMask) + kPageBytes;
+  const Outcome outcome = Locate(cpu_, next_linear, AccessKind::kExecute, mode_.tlb(), false, next);
+  if (outcome != Outcome::kDone || next.host == nullptr) return nullptr;
+  return cache_.FindAcross(block.physical, next.physical & kPageMask, block.rip, mode_);
+}
+
+// Jump caches go by RIP alone: they hold for one mode and one base of CS.
+void Dispatcher::MatchJumpCaches(Mode mode, uint64_t code_base) {
+  const uint32_t bits = mode.bits() & kModeBitsOfJumpCache;
+  if (bits == cpu_.jump_cache_mode && code_base == cpu_.jump_cache_base) return;
+  ClearJumpCaches(cpu_);
+  cpu_.jump_cache_mode = bits;
+  cpu_.jump_cache_base = code_base;
 }
 
 void Dispatcher::RememberInJumpCache(const Block& block, bool global) {
@@ -141,10 +163,11 @@ Dispatcher::Turn Dispatcher::Serve(const LeaveSite& site) {
       // Not when a fetch fault or a single step has come between.
       if (code_ == 0 || mode_.single() || cpu_.rip != site.rip) return Turn::kNext;
       site_ = &site;
-      block_ = cache_.Find(physical_, cpu_.rip, mode_);
+      block_ = found_;
       return Give(Need::kLink);
     case LeaveKind::kAttention:
       cpu_.rip = site.rip;
+      if (cpu_.config.attention->load(std::memory_order_relaxed) == 0) return Turn::kNext;  // mail
       cpu_.exit = {.reason = ExitReason::kAttention};
       return Give(Need::kExit);
     case LeaveKind::kMemory:
@@ -163,7 +186,7 @@ Dispatcher::Turn Dispatcher::Serve(const LeaveSite& site) {
       return Settle(Execute(site)) ? Turn::kNext : Turn::kNeed;
     case LeaveKind::kException:
       cpu_.rip = site.rip;
-      return Resolve(Raise(cpu_, static_cast<Vector>(site.vector)));
+      return Resolve(RaiseFor(static_cast<Vector>(site.vector)));
     case LeaveKind::kUnsupported:
       cpu_.rip = site.rip;
       cpu_.exit = {.reason = ExitReason::kUnsupported};
@@ -172,6 +195,11 @@ Dispatcher::Turn Dispatcher::Serve(const LeaveSite& site) {
       return Give(Need::kHostFault);
   }
   return Turn::kNext;
+}
+
+Outcome Dispatcher::RaiseFor(Vector vector) {
+  return vector == Vector::kGeneralProtection ? RaiseWithCode(cpu_, vector, 0)
+                                              : Raise(cpu_, vector);
 }
 
 Outcome Dispatcher::Execute(const LeaveSite& site) {
@@ -193,6 +221,7 @@ Dispatcher::Turn Dispatcher::Resolve(Outcome outcome) {
   RetireDeviceReads(cpu_);
   if (outcome == Outcome::kException) {
     cpu_.interrupt_shadow = 0;
+    cpu_.single_step = false;
     cpu_.write_count = cpu_.write_cursor = 0;
     if (DeliverException(cpu_) == Outcome::kExit) return Give(Need::kExit);
     return Turn::kNext;
@@ -202,13 +231,8 @@ Dispatcher::Turn Dispatcher::Resolve(Outcome outcome) {
     // instructions just end it.
     const auto& left = *reinterpret_cast<const LeaveSite*>(cpu_.leave_site);
     if (left.kind == LeaveKind::kDone) cpu_.interrupt_shadow = 0;
-    cpu_.rflags &= ~kFlagRf;
-    if ((cpu_.rflags & kFlagTf) != 0) {
-      Raise(cpu_, Vector::kDebug);
-      cpu_.exception.address = kDr6SingleStep;
-      if (DeliverException(cpu_) == Outcome::kExit) return Give(Need::kExit);
-    }
   }
+  if (TrapsAreDue(cpu_) && DeliverTraps(cpu_) == Outcome::kExit) return Give(Need::kExit);
   if (cpu_.write_count != 0) {
     cpu_.exit = {.reason = ExitReason::kMmioWrite};  // which one: SoftVcpu::NextWrite
     return Give(Need::kExit);
@@ -228,7 +252,8 @@ Dispatcher::Turn Dispatcher::ServeMemory(const LeaveSite& site) {
   const TlbIndex index = CurrentTlbIndex(cpu_);
   Location at;
   cpu_.rip = site.rip;
-  const Outcome outcome = Locate(cpu_, linear, kind, index, site.stack, at);
+  Outcome outcome = CheckCanonical(cpu_, linear, site.bytes, site.stack);
+  if (outcome == Outcome::kDone) outcome = Locate(cpu_, linear, kind, index, site.stack, at);
   if (outcome != Outcome::kDone) return Resolve(outcome);
   const TlbEntry& entry = cpu_.tlb[static_cast<size_t>(index)][TlbSlot(linear)];
   const uint64_t offset = linear + (write ? entry.write_tag : entry.read_tag);
@@ -237,55 +262,6 @@ Dispatcher::Turn Dispatcher::ServeMemory(const LeaveSite& site) {
     return Turn::kNext;
   }
   return RunSlow(site.rip);
-}
-
-// Crossing pages, devices, ROM, pages with code: the instruction runs on bounce buffers.
-Dispatcher::Turn Dispatcher::RunSlow(uint64_t rip) {
-  ++slow_instructions_;
-  cpu_.rip = rip;
-  cpu_.bounce_count = 0;
-  cpu_.read_cursor = 0;
-  slow_ = true;
-  return Turn::kNext;  // FindCode takes the slow translation
-}
-
-Dispatcher::Turn Dispatcher::ServeSlowProbe(const LeaveSite& site) {
-  const uint64_t linear = cpu_.host_r10;
-  const TlbIndex index = CurrentTlbIndex(cpu_);
-  cpu_.rip = site.rip;
-  constexpr uint64_t kAlignment = 64;
-  Cpu::Bounce& bounce = cpu_.bounced[cpu_.bounce_count];
-  bounce = {.linear = linear,
-            // Aligned as the guest's address is, for what checks alignment.
-            .host = reinterpret_cast<uint64_t>(cpu_.bounce[cpu_.bounce_count]) +
-                    linear % kAlignment,
-            .bytes = site.bytes,
-            .write = site.use != MemoryUse::kRead,
-            .stack = site.stack};
-  Outcome outcome = Outcome::kDone;
-  if (bounce.write) outcome = CheckWritable(cpu_, linear, site.bytes, index, site.stack);
-  if (outcome == Outcome::kDone && site.use != MemoryUse::kWrite) {
-    outcome = ReadLinear(cpu_, linear, reinterpret_cast<void*>(bounce.host), site.bytes, index,
-                         site.stack);
-  }
-  if (outcome != Outcome::kDone) return Resolve(outcome);
-  ++cpu_.bounce_count;
-  cpu_.host_r10 = bounce.host;
-  code_ = site.resume;
-  return Turn::kNext;
-}
-
-Dispatcher::Turn Dispatcher::FinishSlow() {
-  const TlbIndex index = CurrentTlbIndex(cpu_);
-  for (uint32_t i = 0; i < cpu_.bounce_count; ++i) {
-    const Cpu::Bounce& bounce = cpu_.bounced[i];
-    if (!bounce.write) continue;
-    // Checked before the instruction ran; another vCPU may have taken the page away since. The write
-    // is then lost, as a write just before the change would have been.
-    (void)WriteLinear(cpu_, bounce.linear, reinterpret_cast<const void*>(bounce.host),
-                      bounce.bytes, index, bounce.stack);
-  }
-  return Resolve(Outcome::kDone);
 }
 
 }  // namespace hv::soft

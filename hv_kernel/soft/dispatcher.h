@@ -13,17 +13,22 @@ namespace hv::soft {
 
 // What the outer loop (soft_vcpu.cc) has to do before the inner one can go on.
 enum class Need : uint8_t {
-  kExit,         // cpu.exit leaves to the run loop
-  kTranslate,    // the code at cpu.rip, in `mode`, first byte at `physical`
-  kLink,         // `site` to `block`
-  kInvalidate,   // cpu.code_writes
-  kVector,       // `site`'s handler, with the vector state in cpu.xsave
-  kHostFault,    // cpu.fault_pc, cpu.fault_signal
+  kExit,        // cpu.exit leaves to the run loop
+  kTranslate,   // the code at cpu.rip, in `mode`, first byte at `physical`
+  kLink,        // `site` to `block`
+  kInvalidate,  // cpu.code_writes, or mail from other vCPUs
+  kVector,      // `site`'s handler, with the vector state in cpu.xsave
+  kHostFault,   // cpu.fault_pc, cpu.fault_signal
 };
 
 class Dispatcher {
  public:
   Dispatcher(Cpu& cpu, TranslationCache& cache) : cpu_(cpu), cache_(cache) {}
+
+  // Whether other vCPUs have something to say (code_exchange.h).
+  bool HasMail() const {
+    return __atomic_load_n(&cpu_.attention, __ATOMIC_RELAXED) != cpu_.config.attention;
+  }
 
   // REQUIRES: the thread's GS base is the Cpu.
   Need Run();
@@ -53,9 +58,14 @@ class Dispatcher {
   Turn ServeMemory(const LeaveSite& site);
   Turn RunSlow(uint64_t rip);
   Turn ServeSlowProbe(const LeaveSite& site);
+  Outcome ProbeRam(Cpu::Bounce& bounce);
+  Outcome FillBuffer(Cpu::Bounce& bounce, bool read);
   Turn FinishSlow();
+  Outcome RaiseFor(Vector vector);
   Turn Resolve(Outcome outcome);
   Turn Give(Need need);
+  Block* FindAcross(uint64_t linear, const Block& block);
+  void MatchJumpCaches(Mode mode, uint64_t code_base);
   void RememberInJumpCache(const Block& block, bool global);
 
   Cpu& cpu_;
@@ -66,6 +76,7 @@ class Dispatcher {
   uint64_t code_ = 0;  // to enter next; 0: find it
   const LeaveSite* site_ = nullptr;
   Block* block_ = nullptr;
+  Block* found_ = nullptr;  // whose code FindCode gave last
   bool single_ = false;
   bool slow_ = false;  // the next instruction runs in slow mode
   uint64_t slow_instructions_ = 0;

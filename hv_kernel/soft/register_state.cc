@@ -68,6 +68,7 @@ void SaveRegisters(const Cpu& cpu, hv_vcpu_state& state) {
   state.pat = cpu.pat;
   state.tsc_aux = cpu.tsc_aux;
   state.tsc_offset = cpu.tsc_offset;
+  state.tsc_adjust = cpu.tsc_adjust;
   state.activity = cpu.halted ? HV_ACTIVITY_HALTED : HV_ACTIVITY_RUNNING;
   state.interrupt_shadow = cpu.interrupt_shadow;
   state.nmi_blocked = cpu.nmi_blocked;
@@ -103,6 +104,7 @@ absl::Status LoadRegisters(const hv_vcpu_state& state, Cpu& cpu) {
   cpu.pat = state.pat;
   cpu.tsc_aux = state.tsc_aux;
   cpu.tsc_offset = state.tsc_offset;
+  cpu.tsc_adjust = state.tsc_adjust;
   cpu.halted = state.activity == HV_ACTIVITY_HALTED;
   cpu.interrupt_shadow = state.interrupt_shadow;
   cpu.nmi_blocked = state.nmi_blocked != 0;
@@ -115,6 +117,8 @@ absl::Status LoadRegisters(const hv_vcpu_state& state, Cpu& cpu) {
   std::memcpy(cpu.xsave + kXstateAt, &xstate, sizeof(xstate));
   cpu.read_count = cpu.read_cursor = 0;
   cpu.write_count = cpu.write_cursor = 0;
+  cpu.single_step = false;
+  cpu.breakpoint_hits = 0;
   return absl::OkStatus();
 }
 

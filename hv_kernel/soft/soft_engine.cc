@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "hv_kernel/soft/code_tracker.h"
+#include "hv_kernel/soft/code_exchange.h"
 #include "hv_kernel/soft/host_fault.h"
 #include "hv_kernel/soft/memory/physical_memory.h"
 #include "hv_kernel/soft/soft_vcpu.h"
@@ -53,20 +53,20 @@ class SoftEngine final : public Engine {
     // Code translated from pages that stay where they are stays good.
     const bool same = ram.data() == ram_.data() && ram.size() == ram_.size() &&
                       memory_.SamePlaces(slots.data(), count);
+    std::lock_guard lock(mutex_);
+    for (SoftVcpu* vcpu : vcpus_) same ? vcpu->ForgetAddresses() : vcpu->ForgetMemory();
+    if (!same) {
+      code_holders_.assign(ram.size() / kPage, 0);
+      exchange_.tracker().Use(code_holders_.data(), code_holders_.size());
+    }
     ram_ = ram;
     memory_.Set(slots.data(), count, reinterpret_cast<uint8_t*>(ram.data()),
                 reinterpret_cast<uint64_t*>(dirty_log));
-    if (!same) {
-      code_flags_.assign(ram.size() / kPage, 0);
-      code_.Use(code_flags_.data(), code_flags_.size());
-    }
-    std::lock_guard lock(mutex_);
-    for (SoftVcpu* vcpu : vcpus_) same ? vcpu->ForgetAddresses() : vcpu->ForgetMemory();
     return absl::OkStatus();
   }
 
   absl::StatusOr<std::unique_ptr<VcpuEngine>> CreateVcpu(const VcpuConfig& config) override {
-    auto vcpu = SoftVcpu::Create(config, memory_, code_, options_.code_bytes);
+    auto vcpu = SoftVcpu::Create(config, memory_, exchange_, options_.code_bytes);
     if (!vcpu.ok()) return vcpu.status();
     std::lock_guard lock(mutex_);
     vcpus_.push_back(vcpu->get());
@@ -100,8 +100,8 @@ class SoftEngine final : public Engine {
   const SoftOptions options_;
   std::span<std::byte> ram_;
   PhysicalMemory memory_;
-  std::vector<uint8_t> code_flags_;
-  CodeTracker code_;
+  std::vector<uint8_t> code_holders_;
+  CodeExchange exchange_;
   mutable std::mutex mutex_;
   std::vector<SoftVcpu*> vcpus_;  // live as long as the engine: owned by the vCPU threads' loops
 };

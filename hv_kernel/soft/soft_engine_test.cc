@@ -129,6 +129,15 @@ TEST_F(SoftEngineTest, CodeThatIsRewrittenRunsAsRewritten) {
   EXPECT_EQ(m_.gpr(HV_RAX) & 0xff, 42u);
 }
 
+TEST_F(SoftEngineTest, CodeThatADeviceReplacedIsNoticed) {
+  m_.LoadCode({0xb0, 0x01, 0xb4, 0x02, 0x90, 0x90, 0x90, 0x90, 0xf4});  // mov al, 1; mov ah, 2
+  EXPECT_EQ(m_.Run().reason, ExitReason::kHalt);
+  m_.LoadCode({0xb0, 0x03, 0xb4, 0x04, 0x90, 0x90, 0x90, 0x90, 0xf4});  // not by the engine
+  m_.state().rip = TestMachine::kCode;
+  EXPECT_EQ(m_.Run().reason, ExitReason::kHalt);
+  EXPECT_EQ(m_.gpr(HV_RAX) & 0xffff, 0x0403u);
+}
+
 TEST_F(SoftEngineTest, TheAttentionWordEndsALoop) {
   m_.LoadCode({0xff, 0xc0,    // inc eax
                0xeb, 0xfc});  // jmp to it

@@ -25,8 +25,9 @@ void SoftVcpu::Unmap::operator()(Cpu* cpu) const { munmap(cpu, sizeof(Cpu)); }
 
 absl::StatusOr<std::unique_ptr<SoftVcpu>> SoftVcpu::Create(const VcpuConfig& config,
                                                            const PhysicalMemory& memory,
-                                                           CodeTracker& code, size_t code_bytes) {
-  auto cache = TranslationCache::Create(code_bytes);
+                                                           CodeExchange& exchange,
+                                                           size_t code_bytes) {
+  auto cache = TranslationCache::Create(code_bytes, exchange);
   if (!cache.ok()) return cache.status();
   void* raw = mmap(nullptr, sizeof(Cpu), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
                    0);
@@ -34,19 +35,28 @@ absl::StatusOr<std::unique_ptr<SoftVcpu>> SoftVcpu::Create(const VcpuConfig& con
   CpuMemory cpu(static_cast<Cpu*>(raw));
   cpu->attention = config.attention;
   cpu->memory = &memory;
-  cpu->code = &code;
+  cpu->code = &exchange.tracker();
   cpu->config = config;
   cpu->tlb_slot_mask = (kTlbEntries - 1) * kPageBytes;
   cpu->page_mask = kPageMask;
   cpu->jump_slot_mask = kJumpCacheEntries - 1;
   ResetTlb(*cpu);
-  return std::unique_ptr<SoftVcpu>(new SoftVcpu(std::move(cpu), *std::move(cache)));
+  return std::unique_ptr<SoftVcpu>(new SoftVcpu(std::move(cpu), exchange, *std::move(cache)));
 }
 
-SoftVcpu::SoftVcpu(CpuMemory cpu, std::unique_ptr<TranslationCache> cache)
-    : cpu_(std::move(cpu)), cache_(std::move(cache)), dispatcher_(*cpu_, *cache_) {}
+SoftVcpu::SoftVcpu(CpuMemory cpu, CodeExchange& exchange, std::unique_ptr<TranslationCache> cache)
+    : cpu_(std::move(cpu)),
+      exchange_(exchange),
+      peer_(exchange.Join(*cpu_)),
+      cache_(std::move(cache)),
+      dispatcher_(*cpu_, *cache_) {
+  cpu_->peer = peer_.get();
+}
 
-SoftVcpu::~SoftVcpu() = default;
+SoftVcpu::~SoftVcpu() {
+  cache_->Flush(*cpu_);  // holds no code any more
+  exchange_.Leave(peer_);
+}
 
 Exit SoftVcpu::Run() {
   if (shut_down_) return {.reason = ExitReason::kShutdown};
@@ -56,6 +66,7 @@ Exit SoftVcpu::Run() {
               .code_end = cache_->code_end(),
               .leave = cache_->trampolines().leave});
   cpu_->halted = false;
+  const InsideGuest inside(*peer_);
   for (;;) {
     const Need need = dispatcher_.Run();
     SpillVectorState();
@@ -110,14 +121,19 @@ void SoftVcpu::Translate() {
 
 void SoftVcpu::CleanUpCodeWrites() {
   Cpu& cpu = *cpu_;
-  if (cpu.code_write_count > Cpu::kMaxCodeWrites) {
-    cache_->Flush(cpu);
-  } else {
-    for (uint32_t i = 0; i < cpu.code_write_count; ++i) {
-      cache_->Invalidate(cpu, cpu.code_writes[i].physical, cpu.code_writes[i].bytes);
-    }
-  }
+  const CodeMail mail = exchange_.Take(*peer_);
+  const bool overflow = cpu.code_write_count > Cpu::kMaxCodeWrites;
+  const uint32_t count = overflow ? 0 : cpu.code_write_count;
+  if (overflow) exchange_.AnnounceOverflow(*peer_);
+  for (uint32_t i = 0; i < count; ++i) exchange_.Announce(*peer_, cpu.code_writes[i]);
   cpu.code_write_count = 0;
+  if (overflow || mail.overflow) return cache_->Flush(cpu);
+  for (uint32_t i = 0; i < count; ++i) {
+    cache_->Invalidate(cpu, cpu.code_writes[i].physical, cpu.code_writes[i].bytes);
+  }
+  for (const Cpu::CodeWrite& write : mail.writes) {
+    cache_->Invalidate(cpu, write.physical, write.bytes);
+  }
 }
 
 bool SoftVcpu::TakeHostFault() {
@@ -163,21 +179,32 @@ void SoftVcpu::CompleteRead(uint64_t value) {
   if (cpu.exit.reason == ExitReason::kMsrRead) {
     cpu.gpr[HV_RAX] = value & 0xffffffffu;
     cpu.gpr[HV_RDX] = value >> 32;
-    cpu.rip = cpu.next_rip;
+    Retire();
     return;
   }
   cpu.reads[cpu.read_count++].value = value;
 }
 
-void SoftVcpu::CompleteWrite() { cpu_->rip = cpu_->next_rip; }
+void SoftVcpu::CompleteWrite() { Retire(); }
+
+// The instruction that left is done.
+void SoftVcpu::Retire() {
+  cpu_->rip = cpu_->next_rip;
+  if (TrapsAreDue(*cpu_)) Deliver([](Cpu& cpu) { return DeliverTraps(cpu); });
+}
 
 void SoftVcpu::CompleteWithFault() {
   RaiseWithCode(*cpu_, Vector::kGeneralProtection, 0);
-  AfterDelivery(DeliverException(*cpu_));
+  cpu_->single_step = false;
+  Deliver([](Cpu& cpu) { return DeliverException(cpu); });
 }
 
-void SoftVcpu::AfterDelivery(Outcome outcome) {
-  if (outcome == Outcome::kExit) shut_down_ = true;
+template <typename Delivery>
+void SoftVcpu::Deliver(Delivery delivery) {
+  const InsideGuest inside(*peer_);
+  // What is pushed may land on a page with code.
+  if (dispatcher_.HasMail()) exchange_.DropTags(*peer_);
+  if (delivery(*cpu_) == Outcome::kExit) shut_down_ = true;
 }
 
 // Between two instructions, with nothing of the last one outstanding.
@@ -189,9 +216,13 @@ bool SoftVcpu::CanTakeInterrupt() const { return Between() && (cpu_->rflags & kF
 
 bool SoftVcpu::CanTakeNmi() const { return Between() && !cpu_->nmi_blocked; }
 
-void SoftVcpu::InjectInterrupt(uint8_t vector) { AfterDelivery(DeliverInterrupt(*cpu_, vector)); }
+void SoftVcpu::InjectInterrupt(uint8_t vector) {
+  Deliver([vector](Cpu& cpu) { return DeliverInterrupt(cpu, vector); });
+}
 
-void SoftVcpu::InjectNmi() { AfterDelivery(DeliverNmi(*cpu_)); }
+void SoftVcpu::InjectNmi() {
+  Deliver([](Cpu& cpu) { return DeliverNmi(cpu); });
+}
 
 void SoftVcpu::GetState(hv_vcpu_state& state) const { SaveRegisters(*cpu_, state); }
 

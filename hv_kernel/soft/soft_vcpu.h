@@ -7,6 +7,7 @@
 
 #include "absl/status/statusor.h"
 #include "hv_kernel/engine.h"
+#include "hv_kernel/soft/code_exchange.h"
 #include "hv_kernel/soft/cpu.h"
 #include "hv_kernel/soft/dispatcher.h"
 #include "hv_kernel/soft/host_fault.h"
@@ -18,7 +19,8 @@ class SoftVcpu final : public VcpuEngine {
  public:
   static absl::StatusOr<std::unique_ptr<SoftVcpu>> Create(const VcpuConfig& config,
                                                           const PhysicalMemory& memory,
-                                                          CodeTracker& code, size_t code_bytes);
+                                                          CodeExchange& exchange,
+                                                          size_t code_bytes);
   ~SoftVcpu() override;
 
   Exit Run() override;
@@ -50,7 +52,7 @@ class SoftVcpu final : public VcpuEngine {
   };
   using CpuMemory = std::unique_ptr<Cpu, Unmap>;
 
-  SoftVcpu(CpuMemory cpu, std::unique_ptr<TranslationCache> cache);
+  SoftVcpu(CpuMemory cpu, CodeExchange& exchange, std::unique_ptr<TranslationCache> cache);
 
   bool Satisfy(Need need);
   void Translate();
@@ -59,9 +61,13 @@ class SoftVcpu final : public VcpuEngine {
   void SpillVectorState();
   Exit NextWrite();
   bool Between() const;
-  void AfterDelivery(Outcome outcome);
+  template <typename Delivery>
+  void Deliver(Delivery delivery);
+  void Retire();
 
   CpuMemory cpu_;
+  CodeExchange& exchange_;
+  std::shared_ptr<CodePeer> peer_;
   std::unique_ptr<TranslationCache> cache_;
   Dispatcher dispatcher_;
   bool shut_down_ = false;

@@ -3,6 +3,7 @@
 #include "hv_kernel/soft/code_tracker.h"
 #include "hv_kernel/soft/memory/bulk_copy.h"
 #include "hv_kernel/soft/memory/tlb.h"
+#include "hv_kernel/soft/system/breakpoints.h"
 
 namespace hv::soft {
 namespace {
@@ -19,6 +20,7 @@ struct Pieces {
 
 Outcome LocateRange(Cpu& cpu, uint64_t linear, uint32_t bytes, AccessKind kind, TlbIndex index,
                     bool stack, Pieces& pieces) {
+  HV_RETURN_UNLESS_DONE(CheckCanonical(cpu, linear, bytes, stack));
   while (bytes != 0) {
     Piece& piece = pieces.piece[pieces.count];
     const Outcome outcome = Locate(cpu, linear, kind, index, stack, piece.at);
@@ -66,14 +68,6 @@ void WriteDevicePiece(Cpu& cpu, uint64_t physical, const uint8_t* from, uint32_t
   }
 }
 
-// The translator cleans up before any more guest code runs.
-void NoteCodeWrite(Cpu& cpu, uint64_t physical, uint32_t bytes) {
-  if (cpu.code_write_count < Cpu::kMaxCodeWrites) {
-    cpu.code_writes[cpu.code_write_count] = {physical, bytes};
-  }
-  if (cpu.code_write_count <= Cpu::kMaxCodeWrites) ++cpu.code_write_count;
-}
-
 // Plain stores of the usual widths, so that another vCPU sees them whole.
 void StoreRam(uint8_t* host, const uint8_t* from, uint32_t bytes) {
   switch (bytes) {
@@ -118,11 +112,16 @@ TlbIndex CurrentTlbIndex(const Cpu& cpu) {
   return ac ? TlbIndex::kSupervisorAc : TlbIndex::kSupervisor;
 }
 
+Outcome CheckCanonical(Cpu& cpu, uint64_t linear, uint32_t bytes, bool stack) {
+  if (!LongModeActive(cpu) || (IsCanonical(linear) && IsCanonical(linear + bytes - 1))) {
+    return Outcome::kDone;
+  }
+  return RaiseWithCode(cpu, stack ? Vector::kStackFault : Vector::kGeneralProtection, 0);
+}
+
 Outcome Locate(Cpu& cpu, uint64_t linear, AccessKind kind, TlbIndex index, bool stack,
                Location& location) {
-  if (LongModeActive(cpu) && !IsCanonical(linear)) {
-    return RaiseWithCode(cpu, stack ? Vector::kStackFault : Vector::kGeneralProtection, 0);
-  }
+  HV_RETURN_UNLESS_DONE(CheckCanonical(cpu, linear, 1, stack));
   Translation found;
   if ((cpu.cr0 & kCr0Pg) != 0) {
     found = WalkPageTables(cpu, *cpu.memory, linear, AccessThrough(index, kind));
@@ -175,6 +174,7 @@ Outcome ReadLinear(Cpu& cpu, uint64_t linear, void* to, uint32_t bytes, TlbIndex
   }
   Pieces pieces;
   Outcome outcome = LocateRange(cpu, linear, bytes, AccessKind::kRead, index, stack, pieces);
+  if (outcome == Outcome::kDone) NoteDataAccess(cpu, linear, bytes, /*write=*/false);
   auto* at = static_cast<uint8_t*>(to);
   for (int i = 0; i < pieces.count && outcome == Outcome::kDone; ++i) {
     const Piece& piece = pieces.piece[i];
@@ -188,6 +188,17 @@ Outcome ReadLinear(Cpu& cpu, uint64_t linear, void* to, uint32_t bytes, TlbIndex
     at += piece.bytes;
   }
   return outcome;
+}
+
+void NoteStore(Cpu& cpu, uint64_t physical, uint64_t ram_page, uint32_t bytes) {
+  if (!cpu.code->HasCode(ram_page)) return;
+  // Pages with code have no write tag whose entry would have logged this.
+  cpu.memory->MarkDirty(ram_page);
+  // The translator cleans up before any more guest code runs.
+  if (cpu.code_write_count < Cpu::kMaxCodeWrites) {
+    cpu.code_writes[cpu.code_write_count] = {physical, bytes};
+  }
+  if (cpu.code_write_count <= Cpu::kMaxCodeWrites) ++cpu.code_write_count;
 }
 
 Outcome CheckWritable(Cpu& cpu, uint64_t linear, uint32_t bytes, TlbIndex index, bool stack) {
@@ -205,12 +216,13 @@ Outcome WriteLinear(Cpu& cpu, uint64_t linear, const void* from, uint32_t bytes,
   const Outcome outcome =
       LocateRange(cpu, linear, bytes, AccessKind::kWrite, index, stack, pieces);
   if (outcome != Outcome::kDone) return outcome;
+  NoteDataAccess(cpu, linear, bytes, /*write=*/true);
   const auto* at = static_cast<const uint8_t*>(from);
   for (int i = 0; i < pieces.count; ++i) {
     const Piece& piece = pieces.piece[i];
     if (piece.at.host != nullptr && piece.at.writable) {
       StoreRam(piece.at.host, at, piece.bytes);
-      if (cpu.code->HasCode(piece.at.ram_page)) NoteCodeWrite(cpu, piece.at.physical, piece.bytes);
+      NoteStore(cpu, piece.at.physical, piece.at.ram_page, piece.bytes);
     } else {  // a device, a hole, or ROM: the owner of the address decides
       WriteDevicePiece(cpu, piece.at.physical, at, piece.bytes);
     }

@@ -29,6 +29,10 @@ TlbIndex CurrentTlbIndex(const Cpu& cpu);
 Outcome Locate(Cpu& cpu, uint64_t linear, AccessKind kind, TlbIndex index, bool stack,
                Location& location);
 
+// #GP(0) (#SS(0) if `stack`) when any byte of the range is not canonical, before pages are looked
+// at.
+Outcome CheckCanonical(Cpu& cpu, uint64_t linear, uint32_t bytes, bool stack);
+
 // Copies guest memory. The whole range is checked before anything is written. Reads of devices may
 // return kExit: the instruction starts again when the answer is there. Writes to devices are queued
 // in cpu.writes and leave after the instruction. bytes <= 1024.
@@ -36,6 +40,8 @@ Outcome ReadLinear(Cpu& cpu, uint64_t linear, void* to, uint32_t bytes, TlbIndex
                    bool stack = false);
 Outcome WriteLinear(Cpu& cpu, uint64_t linear, const void* from, uint32_t bytes, TlbIndex index,
                     bool stack = false);
+// What has to be known of bytes stored to RAM past the TLB: code may have been made from them.
+void NoteStore(Cpu& cpu, uint64_t physical, uint64_t ram_page, uint32_t bytes);
 // Whether all of the range may be written, without writing.
 Outcome CheckWritable(Cpu& cpu, uint64_t linear, uint32_t bytes, TlbIndex index,
                       bool stack = false);

@@ -14,6 +14,7 @@ constexpr uint64_t kGlobal = 1u << 8;
 constexpr uint64_t kNoExecute = 1ull << 63;
 constexpr uint64_t kAddressMask = ((1ull << kPhysicalAddressBits) - 1) & ~0xfffull;
 constexpr uint64_t kReservedAddress = ((1ull << 52) - 1) & ~((1ull << kPhysicalAddressBits) - 1);
+constexpr uint64_t kReservedByPae = 0x7ffull << 52;  // ignored in 4-level paging
 
 // #PF error code (SDM vol. 3, figure 4-12).
 constexpr uint32_t kErrorPresent = 1u << 0;
@@ -89,7 +90,8 @@ class Walk {
   bool HasReservedBits(uint64_t entry, int level, bool leaf, bool pdpte) const {
     if (format_.entry_bytes == 4) return leaf && level == 2 && (entry & (1u << 21)) != 0;
     if ((entry & kReservedAddress) != 0) return true;
-    if (pdpte) return (entry & (0x1e6 | kNoExecute | (0x7ffull << 52))) != 0;
+    if (format_.levels == 3 && (entry & kReservedByPae) != 0) return true;
+    if (pdpte) return (entry & (0x1e6 | kNoExecute)) != 0;
     if (!format_.no_execute && (entry & kNoExecute) != 0) return true;
     if (level == 4 && (entry & kLarge) != 0) return true;
     if (leaf && level > 1) {  // bits between the PAT bit and the large page's address

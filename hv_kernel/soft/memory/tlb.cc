@@ -1,6 +1,7 @@
 #include "hv_kernel/soft/memory/tlb.h"
 
 #include "hv_kernel/soft/code_tracker.h"
+#include "hv_kernel/soft/system/breakpoints.h"
 
 namespace hv::soft {
 namespace {
@@ -76,6 +77,19 @@ void DropWriteTags(Cpu& cpu, uint64_t physical_page) {
   }
 }
 
+bool HasWriteTag(const Cpu& cpu, uint64_t physical_page) {
+  for (size_t index = 0; index < kTlbCount; ++index) {
+    for (size_t slot = 0; slot < kTlbEntries; ++slot) {
+      if (__atomic_load_n(&cpu.tlb_origin[index][slot].physical_page, __ATOMIC_RELAXED) ==
+              physical_page &&
+          __atomic_load_n(&cpu.tlb[index][slot].write_tag, __ATOMIC_RELAXED) != NoTlbTag(slot)) {
+        return true;
+      }
+    }
+  }
+  return false;
+}
+
 void ClearJumpCaches(Cpu& cpu) {
   for (size_t index = 0; index < kTlbCount; ++index) ClearJumpCache(cpu, index);
 }
@@ -86,16 +100,20 @@ void EnterTlb(Cpu& cpu, TlbIndex index, uint64_t linear, const Translation& foun
   TlbEntry& entry = cpu.tlb[static_cast<size_t>(index)][slot];
   TlbOrigin& origin = cpu.tlb_origin[static_cast<size_t>(index)][slot];
   const auto host_page = reinterpret_cast<uint64_t>(page.host);
-  entry.read_tag = TlbTag(linear);
+  const WatchedAccesses watched = WatchedInPage(cpu, linear);
+  entry.read_tag = watched.reads ? NoTlbTag(slot) : TlbTag(linear);
   entry.host_page = host_page;
   entry.addend = host_page - (linear & kPageMask);
-  const bool marked = !page.log_dirty || kind == AccessKind::kWrite;
-  const bool may_write = found.writable && found.dirty && page.writable && marked &&
-                         !cpu.code->HasCode(page.ram_page);
-  entry.write_tag = may_write ? TlbTag(linear) : NoTlbTag(slot);
+  entry.write_tag = NoTlbTag(slot);
   origin.physical_page = found.physical & kPageMask;
   origin.page_shift = found.page_shift;
   origin.global = found.global;
+  // A page whose writes are logged has been marked by the write that asks, and by nothing else.
+  const bool marked = !page.log_dirty || kind == AccessKind::kWrite;
+  if (!found.writable || !found.dirty || !page.writable || watched.writes || !marked) return;
+  // Before the look at who holds code (code_tracker.h).
+  __atomic_store_n(&entry.write_tag, TlbTag(linear), __ATOMIC_RELAXED);
+  if (cpu.code->HasCode(page.ram_page)) entry.write_tag = NoTlbTag(slot);
 }
 
 }  // namespace hv::soft

@@ -20,6 +20,8 @@ void FlushTlb(Cpu& cpu, bool keep_global);
 void FlushTlbPage(Cpu& cpu, uint64_t linear);
 // The page of RAM came to hold code, or is to be logged: stores must take the slow path again.
 void DropWriteTags(Cpu& cpu, uint64_t physical_page);
+// Whether a store to the page of RAM could go by the TLB. Another thread may ask.
+bool HasWriteTag(const Cpu& cpu, uint64_t physical_page);
 // Forgets where code is. After blocks have been thrown away.
 void ClearJumpCaches(Cpu& cpu);
 

@@ -2,6 +2,7 @@
 // XGETBV, INVLPG, INVPCID (Intel SDM vol. 3, 2.5 and 17.2).
 #include "hv_kernel/soft/memory/linear_access.h"
 #include "hv_kernel/soft/memory/tlb.h"
+#include "hv_kernel/soft/system/breakpoints.h"
 #include "hv_kernel/soft/system/instructions.h"
 #include "hv_kernel/soft/system/operand_access.h"
 
@@ -17,9 +18,9 @@ constexpr uint64_t kCr4Writable =
 constexpr uint64_t kCr3NoFlush = 1ull << 63;
 constexpr uint64_t kPcidMask = 0xfff;
 constexpr uint64_t kSupportedXcr0 = 7;  // x87, SSE, AVX
-constexpr uint64_t kDr7Writable = 0xffff2fff;
-constexpr uint64_t kDr7GeneralDetect = 1u << 13;
-constexpr uint64_t kDr6BreakDetect = 1u << 13;
+constexpr uint64_t kDr7Writable = 0xffff23ff;
+constexpr uint64_t kDr7Fixed = 0x400;
+constexpr uint64_t kDr6Writable = 0xe00f;
 constexpr uint64_t kDr6Fixed = 0xffff0ff0;
 
 Outcome GeneralProtection(Cpu& cpu) {
@@ -122,9 +123,9 @@ Outcome MovDebug(Cpu& cpu, const Instruction& insn) {
   if (number > 7) return Raise(cpu, Vector::kInvalidOpcode);
   if (PrivilegeLevel(cpu) != 0) return GeneralProtection(cpu);
   if ((cpu.dr[7] & kDr7GeneralDetect) != 0) {
-    cpu.dr[7] &= ~kDr7GeneralDetect;
     Raise(cpu, Vector::kDebug);
-    cpu.exception.address = kDr6BreakDetect;
+    cpu.exception.general_detect = true;
+    cpu.exception.address = kDr6DebugRegisterAccess;
     return Outcome::kException;
   }
   if (!write) {
@@ -134,12 +135,13 @@ Outcome MovDebug(Cpu& cpu, const Instruction& insn) {
   const uint64_t value = ReadGpr(cpu, gpr);
   if (number >= 6 && value >> 32 != 0) return GeneralProtection(cpu);
   if (number == 6) {
-    cpu.dr[6] = (value & 0x1e00f) | kDr6Fixed;
-  } else if (number == 7) {
-    cpu.dr[7] = (value & kDr7Writable) | 0x400;
-  } else {
-    cpu.dr[number] = value;
+    cpu.dr[6] = (value & kDr6Writable) | kDr6Fixed;
+    return Outcome::kDone;
   }
+  const bool were_watching = AnyBreakpoint(cpu);
+  cpu.dr[number] = number == 7 ? (value & kDr7Writable) | kDr7Fixed : value;
+  // Which pages the TLB may serve depends on the data breakpoints.
+  if (were_watching || AnyBreakpoint(cpu)) FlushTlb(cpu, /*keep_global=*/false);
   return Outcome::kDone;
 }
 

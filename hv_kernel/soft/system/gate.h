@@ -1,4 +1,4 @@
-// Gates of the interrupt-descriptor table as values (Intel SDM vol. 3, figures 6-2 and 6-8).
+// Interrupt, trap and call gates as values (Intel SDM vol. 3, figures 5-8, 6-2 and 6-8).
 #pragma once
 
 #include <cstdint>
@@ -14,6 +14,8 @@ class Gate {
     return (low_ & 0xffff) | (low_ >> 48 << 16) | (high_ & 0xffffffffu) << 32;
   }
   uint16_t selector() const { return low_ >> 16 & 0xffff; }
+  // Of a call gate outside long mode: what is copied to the inner stack.
+  uint32_t parameters() const { return low_ >> 32 & 31; }
   uint8_t ist() const { return low_ >> 32 & 7; }
   uint8_t type() const { return low_ >> 40 & 0xf; }
   bool is_system() const { return (low_ >> 44 & 1) == 0; }

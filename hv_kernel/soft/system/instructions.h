@@ -25,12 +25,14 @@ HandlerInfo FindHandler(const Instruction& insn);
 // Handlers by family; each file says which section of the manual it follows.
 #define HV_HANDLER(name) Outcome name(Cpu& cpu, const Instruction& insn)
 
-// far_transfer.cc
+// interrupt_return.cc
 HV_HANDLER(Iret);
+// system_calls.cc
 HV_HANDLER(Syscall);
 HV_HANDLER(Sysret);
 HV_HANDLER(Sysenter);
 HV_HANDLER(Sysexit);
+// far_transfer.cc
 HV_HANDLER(FarJump);
 HV_HANDLER(FarCall);
 HV_HANDLER(FarReturn);
@@ -74,6 +76,7 @@ HV_HANDLER(Rdmsr);
 HV_HANDLER(Wrmsr);
 HV_HANDLER(Rdtsc);
 HV_HANDLER(Rdtscp);
+HV_HANDLER(Rdpmc);
 HV_HANDLER(Rdpid);
 HV_HANDLER(Cpuid);
 // port_io.cc
@@ -95,6 +98,18 @@ HV_HANDLER(Fxrstor);
 // vector_memory.cc
 HV_HANDLER(Gather);
 HV_HANDLER(MaskedMove);
+// vector_clear.cc
+HV_HANDLER(ClearVectors);
+// decimal.cc
+HV_HANDLER(Aaa);
+HV_HANDLER(Aas);
+HV_HANDLER(Daa);
+HV_HANDLER(Das);
+HV_HANDLER(Aam);
+HV_HANDLER(Aad);
+HV_HANDLER(Salc);
+HV_HANDLER(Bound);
+HV_HANDLER(Arpl);
 // other.cc
 HV_HANDLER(Halt);
 HV_HANDLER(Privileged);

@@ -1,5 +1,5 @@
-// RDMSR, WRMSR, RDTSC, RDTSCP, RDPID, CPUID. The registers that are CPU state live here; every other
-// MSR leaves to vcpu_svc (Intel SDM vol. 4, chapter 2; AMD APM vol. 2, appendix A).
+// RDMSR, WRMSR, RDTSC, RDTSCP, RDPID, RDPMC, CPUID. The registers that are CPU state live here;
+// every other MSR leaves to vcpu_svc (Intel SDM vol. 4, chapter 2; AMD APM vol. 2, appendix A).
 #include "hv_kernel/soft/memory/linear_access.h"
 #include "hv_kernel/soft/memory/tlb.h"
 #include "hv_kernel/soft/system/instructions.h"
@@ -9,9 +9,20 @@ namespace hv::soft {
 namespace {
 
 enum Msr : uint32_t {
-  kTsc = 0x10, kSysenterCs = 0x174, kSysenterEsp = 0x175, kSysenterEip = 0x176, kPat = 0x277,
-  kEfer = 0xc0000080, kStar = 0xc0000081, kLstar = 0xc0000082, kCstar = 0xc0000083,
-  kSfmask = 0xc0000084, kFsBase = 0xc0000100, kGsBase = 0xc0000101, kKernelGsBase = 0xc0000102,
+  kTsc = 0x10,
+  kTscAdjust = 0x3b,
+  kSysenterCs = 0x174,
+  kSysenterEsp = 0x175,
+  kSysenterEip = 0x176,
+  kPat = 0x277,
+  kEfer = 0xc0000080,
+  kStar = 0xc0000081,
+  kLstar = 0xc0000082,
+  kCstar = 0xc0000083,
+  kSfmask = 0xc0000084,
+  kFsBase = 0xc0000100,
+  kGsBase = 0xc0000101,
+  kKernelGsBase = 0xc0000102,
   kTscAux = 0xc0000103,
 };
 
@@ -29,23 +40,45 @@ uint64_t HostTsc() {
 
 uint64_t GuestTsc(const Cpu& cpu) { return HostTsc() + cpu.tsc_offset; }
 
+// The counter and its adjustment move together (SDM vol. 3, 17.17.3).
+void MoveTsc(Cpu& cpu, uint64_t by) {
+  cpu.tsc_offset += by;
+  cpu.tsc_adjust += by;
+}
+
 // The register of an MSR the engine owns; null for others and for those with rules of their own.
 uint64_t* PlainRegister(Cpu& cpu, uint32_t index) {
   switch (index) {
-    case kSysenterCs: return &cpu.sysenter_cs;
-    case kSysenterEsp: return &cpu.sysenter_esp;
-    case kSysenterEip: return &cpu.sysenter_eip;
-    case kStar: return &cpu.star;
-    case kLstar: return &cpu.lstar;
-    case kCstar: return &cpu.cstar;
-    case kSfmask: return &cpu.sfmask;
-    case kFsBase: return &cpu.segment[HV_FS].base;
-    case kGsBase: return &cpu.segment[HV_GS].base;
-    case kKernelGsBase: return &cpu.kernel_gs_base;
-    case kTscAux: return &cpu.tsc_aux;
-    case kPat: return &cpu.pat;
-    case kEfer: return &cpu.efer;
-    default: return nullptr;
+    case kSysenterCs:
+      return &cpu.sysenter_cs;
+    case kSysenterEsp:
+      return &cpu.sysenter_esp;
+    case kSysenterEip:
+      return &cpu.sysenter_eip;
+    case kStar:
+      return &cpu.star;
+    case kLstar:
+      return &cpu.lstar;
+    case kCstar:
+      return &cpu.cstar;
+    case kSfmask:
+      return &cpu.sfmask;
+    case kFsBase:
+      return &cpu.segment[HV_FS].base;
+    case kGsBase:
+      return &cpu.segment[HV_GS].base;
+    case kKernelGsBase:
+      return &cpu.kernel_gs_base;
+    case kTscAux:
+      return &cpu.tsc_aux;
+    case kTscAdjust:
+      return &cpu.tsc_adjust;
+    case kPat:
+      return &cpu.pat;
+    case kEfer:
+      return &cpu.efer;
+    default:
+      return nullptr;
   }
 }
 
@@ -133,7 +166,11 @@ Outcome Wrmsr(Cpu& cpu, const Instruction&) {
   const auto index = static_cast<uint32_t>(cpu.gpr[HV_RCX]);
   const uint64_t value = cpu.gpr[HV_RDX] << 32 | (cpu.gpr[HV_RAX] & 0xffffffffu);
   if (index == kTsc) {
-    cpu.tsc_offset = value - HostTsc();
+    MoveTsc(cpu, value - GuestTsc(cpu));
+    return Outcome::kDone;
+  }
+  if (index == kTscAdjust) {
+    MoveTsc(cpu, value - cpu.tsc_adjust);
     return Outcome::kDone;
   }
   if (index == kEfer) return WriteEfer(cpu, value);
@@ -160,6 +197,9 @@ Outcome Rdtscp(Cpu& cpu, const Instruction&) {
   cpu.gpr[HV_RCX] = cpu.tsc_aux;
   return Outcome::kDone;
 }
+
+// There are no performance counters: none has a number that would do.
+Outcome Rdpmc(Cpu& cpu, const Instruction&) { return GeneralProtection(cpu); }
 
 Outcome Rdpid(Cpu& cpu, const Instruction& insn) {
   WriteGpr(cpu, insn.operands[0], cpu.tsc_aux);

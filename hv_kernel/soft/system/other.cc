@@ -10,8 +10,10 @@
 namespace hv::soft {
 namespace {
 
-// What KVM answers to an unknown hypercall, and Linux takes for "not there": -KVM_ENOSYS.
+// What KVM answers to an unknown hypercall, and Linux takes for "not there": -KVM_ENOSYS. And to
+// any hypercall of user mode: -KVM_EPERM.
 constexpr int64_t kNoSuchHypercall = -1000;
+constexpr int64_t kNotPermitted = -1;
 
 Outcome GeneralProtection(Cpu& cpu) {
   return RaiseWithCode(cpu, Vector::kGeneralProtection, 0);
@@ -42,7 +44,8 @@ Outcome FlushLine(Cpu& cpu, const Instruction& insn) {
 Outcome Undefined(Cpu& cpu, const Instruction&) { return Raise(cpu, Vector::kInvalidOpcode); }
 
 Outcome Hypercall(Cpu& cpu, const Instruction&) {
-  cpu.gpr[HV_RAX] = static_cast<uint64_t>(kNoSuchHypercall);
+  const int64_t answer = PrivilegeLevel(cpu) == 0 ? kNoSuchHypercall : kNotPermitted;
+  WriteGpr(cpu, HV_RAX, In64BitMode(cpu) ? 8 : 4, static_cast<uint64_t>(answer));
   return Outcome::kDone;
 }
 

@@ -1,5 +1,6 @@
 // IN, OUT, INS, OUTS (Intel SDM vol. 1, chapter 19; vol. 2).
 #include "hv_kernel/soft/memory/linear_access.h"
+#include "hv_kernel/soft/system/breakpoints.h"
 #include "hv_kernel/soft/system/instructions.h"
 #include "hv_kernel/soft/system/operand_access.h"
 
@@ -50,7 +51,10 @@ Outcome Iterated(Cpu& cpu, const Instruction& insn) {
   if (!insn.rep && !insn.repne) return Outcome::kDone;
   const uint64_t left = (cpu.gpr[HV_RCX] & WidthMask(insn.address_bytes)) - 1;
   WriteGpr(cpu, HV_RCX, insn.address_bytes, left);
-  if (left != 0) cpu.next_rip = cpu.rip;
+  if (left != 0) {
+    cpu.next_rip = cpu.rip;
+    cpu.rflags |= kFlagRf;  // a breakpoint on the instruction does not hit again
+  }
   return Outcome::kDone;
 }
 
@@ -67,6 +71,7 @@ Outcome In(Cpu& cpu, const Instruction& insn) {
   uint64_t value;
   HV_RETURN_UNLESS_DONE(ReadDevice(cpu, HV_SPACE_PORT, port, bytes, value));
   WriteGpr(cpu, insn.operands[0], value);
+  NotePortAccess(cpu, port, bytes);
   return Outcome::kDone;
 }
 
@@ -75,6 +80,7 @@ Outcome Out(Cpu& cpu, const Instruction& insn) {
   const uint8_t bytes = insn.operands[1].bytes;
   HV_RETURN_UNLESS_DONE(CheckPermission(cpu, port, bytes));
   QueueDeviceWrite(cpu, HV_SPACE_PORT, port, bytes, ReadGpr(cpu, insn.operands[1]));
+  NotePortAccess(cpu, port, bytes);
   return Outcome::kDone;
 }
 
@@ -92,6 +98,7 @@ Outcome Ins(Cpu& cpu, const Instruction& insn) {
   HV_RETURN_UNLESS_DONE(
       ReadDevice(cpu, HV_SPACE_PORT, port, static_cast<uint8_t>(bytes), value));
   HV_RETURN_UNLESS_DONE(WriteLinear(cpu, linear, &value, bytes, index));
+  NotePortAccess(cpu, port, bytes);
   Step(cpu, insn, HV_RDI, bytes);
   return Iterated(cpu, insn);
 }
@@ -110,6 +117,7 @@ Outcome Outs(Cpu& cpu, const Instruction& insn) {
   uint64_t value = 0;
   HV_RETURN_UNLESS_DONE(ReadLinear(cpu, linear, &value, bytes, CurrentTlbIndex(cpu)));
   QueueDeviceWrite(cpu, HV_SPACE_PORT, port, static_cast<uint8_t>(bytes), value);
+  NotePortAccess(cpu, port, bytes);
   Step(cpu, insn, HV_RSI, bytes);
   return Iterated(cpu, insn);
 }

@@ -15,7 +15,10 @@ constexpr uint32_t kMovSsShadow = 2;
 Outcome Load(Cpu& cpu, uint8_t segment, uint16_t selector) {
   if (segment == HV_CS) return Raise(cpu, Vector::kInvalidOpcode);
   HV_RETURN_UNLESS_DONE(LoadSegment(cpu, segment, selector));
-  if (segment == HV_SS) cpu.interrupt_shadow = kMovSsShadow;
+  if (segment == HV_SS) {  // single steps are held off as interrupts are
+    cpu.interrupt_shadow = kMovSsShadow;
+    cpu.single_step = false;
+  }
   return Outcome::kDone;
 }
 

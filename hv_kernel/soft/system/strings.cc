@@ -67,8 +67,11 @@ class StringOp {
     // Answers of devices belong to the iteration that asked.
     RetireDeviceReads(cpu_);
   }
-  // Whether a device write of this iteration has to leave before the next one.
-  bool MustLeave() const { return cpu_.write_count != 0; }
+  // Whether something of this iteration comes before the next one: a device write that has to
+  // leave, a trap.
+  bool MustLeave() const {
+    return cpu_.write_count != 0 || cpu_.breakpoint_hits != 0 || cpu_.single_step;
+  }
 
   // Iterations that stay inside the page of `linear`, at most `wanted`.
   uint64_t InPage(uint64_t linear, uint64_t wanted) const {
@@ -95,9 +98,12 @@ class StringOp {
   TlbIndex index_;
 };
 
-// The instruction comes again while its count is not used up.
+// The instruction comes again while its count is not used up; a breakpoint on it does not (SDM vol.
+// 3, 17.3.1.1).
 Outcome Again(Cpu& cpu, const StringOp& op) {
-  if (op.count() != 0) cpu.next_rip = cpu.rip;
+  if (op.count() == 0) return Outcome::kDone;
+  cpu.next_rip = cpu.rip;
+  cpu.rflags |= kFlagRf;
   return Outcome::kDone;
 }
 
@@ -150,7 +156,7 @@ Outcome Movs(Cpu& cpu, const Instruction& insn) {
     uint64_t to = 0;
     HV_RETURN_UNLESS_DONE(op.SourceAddress(from, op.bytes()));
     HV_RETURN_UNLESS_DONE(op.TargetAddress(to, op.bytes(), true));
-    uint64_t iterations = op.InPage(from, op.InPage(to, op.count()));
+    uint64_t iterations = cpu.single_step ? 1 : op.InPage(from, op.InPage(to, op.count()));
     const uint8_t* source = op.Direct(from, false);
     uint8_t* target = op.Direct(to, true);
     const bool fast = op.forward() && iterations > 0 && source != nullptr && target != nullptr &&
@@ -178,7 +184,7 @@ Outcome Stos(Cpu& cpu, const Instruction& insn) {
   for (uint64_t done = 0; op.count() != 0 && done < kIterationsAtOnce;) {
     uint64_t to = 0;
     HV_RETURN_UNLESS_DONE(op.TargetAddress(to, op.bytes(), true));
-    uint64_t iterations = op.InPage(to, op.count());
+    uint64_t iterations = cpu.single_step ? 1 : op.InPage(to, op.count());
     uint8_t* target = op.Direct(to, true);
     if (op.forward() && iterations > 0 && target != nullptr && In64BitMode(cpu)) {
       FillWith(target, cpu.gpr[HV_RAX], op.bytes(), iterations);
@@ -204,6 +210,7 @@ Outcome Lods(Cpu& cpu, const Instruction& insn) {
     op.Step(HV_RSI);
     op.CountDown();
     if (!insn.rep && !insn.repne) return Outcome::kDone;
+    if (op.MustLeave()) break;
   }
   return Again(cpu, op);
 }
@@ -219,6 +226,7 @@ Outcome Cmps(Cpu& cpu, const Instruction& insn) {
     op.Step(HV_RDI);
     op.CountDown();
     if ((!insn.rep && !insn.repne) || StopsComparing(cpu, insn)) return Outcome::kDone;
+    if (op.MustLeave()) break;
   }
   return Again(cpu, op);
 }
@@ -232,6 +240,7 @@ Outcome Scas(Cpu& cpu, const Instruction& insn) {
     op.Step(HV_RDI);
     op.CountDown();
     if ((!insn.rep && !insn.repne) || StopsComparing(cpu, insn)) return Outcome::kDone;
+    if (op.MustLeave()) break;
   }
   return Again(cpu, op);
 }

@@ -13,10 +13,7 @@ namespace x86 = asmjit::x86;
 Emitted EmitLea(Emission& e) {
   x86::Assembler& a = e.a();
   const Operand& to = e.insn().operands[0];
-  Operand address = e.insn().operands[1];
-  address.segment = HV_DS;  // LEA knows no segments
-  if (!e.mode().flat()) return Emitted::kNot;
-  e.EmitAddress(address);
+  e.EmitOffset(e.insn().operands[1]);
   if (to.bytes == 8) {
     e.Store(to.reg, kTemp0);
   } else if (to.bytes == 4) {
@@ -46,6 +43,7 @@ Emitted EmitBitString(Emission& e) {
                                                                : MemoryUse::kReadWrite;
   const asmjit::Label retry = a.newLabel();
   a.bind(retry);
+  e.EmitRights(memory.segment, use);
   e.EmitOffset(memory);
   a.mov(CpuScratch(1), kTemp0);
   const x86::Gp from = e.Use(index.reg, kTemp1);

@@ -21,7 +21,14 @@ struct Block {
   uint64_t physical_next_page = 0;  // page of the bytes past the first page's end; 0: none
   uint32_t bytes = 0;               // of guest code
   Mode mode;
+  // Its first bytes, as many as the mask says: whether the page is still what it was. Stores of vCPUs
+  // are noted, but devices write to RAM as well.
+  uint64_t head = 0;
+  uint64_t head_mask = 0;
   uint64_t code = 0;  // host address
+  // Where direct jumps lead when they are linked: `code`, or for a block that reaches into the next
+  // page a look into the jump cache, as that page may change its meaning while this one does not.
+  uint64_t link_code = 0;
   uint32_t code_bytes = 0;
   bool dropped = false;  // invalidated: reachable from nowhere, its memory not yet reused
   std::vector<InstructionPlace> places;
@@ -43,6 +50,16 @@ class BlockTable {
   Block* Find(uint64_t physical, uint64_t rip, Mode mode) const {
     for (Block* block = buckets_[Bucket(physical)]; block != nullptr; block = block->next) {
       if (block->physical == physical && block->rip == rip && block->mode == mode) return block;
+    }
+    return nullptr;
+  }
+  // The one whose bytes past the page's end come from `next_page`.
+  Block* FindAcross(uint64_t physical, uint64_t next_page, uint64_t rip, Mode mode) const {
+    for (Block* block = buckets_[Bucket(physical)]; block != nullptr; block = block->next) {
+      if (block->physical == physical && block->rip == rip && block->mode == mode &&
+          block->physical_next_page == next_page) {
+        return block;
+      }
     }
     return nullptr;
   }

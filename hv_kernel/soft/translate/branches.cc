@@ -80,11 +80,6 @@ void EmitIndirectTarget(Emission& e) {
   }
 }
 
-void MoveStackPointer(Emission& e, int32_t by) {
-  const bool wide = e.mode().code() == CodeMode::k64;
-  e.a().lea(wide ? kGuestRsp : kGuestRsp.r32(), x86::ptr(kGuestRsp, by));
-}
-
 void PushReturnAddress(Emission& e) {
   const uint32_t bytes = BranchBytes(e);
   x86::Assembler& a = e.a();
@@ -95,7 +90,7 @@ void PushReturnAddress(Emission& e) {
     case 4: a.mov(x86::dword_ptr(kTemp0), kTemp1.r32()); break;
     default: a.mov(x86::word_ptr(kTemp0), kTemp1.r16());
   }
-  MoveStackPointer(e, -static_cast<int32_t>(bytes));
+  e.EmitStackMove(-static_cast<int32_t>(bytes));
 }
 
 Emitted EmitCall(Emission& e) {
@@ -119,7 +114,7 @@ Emitted EmitReturn(Emission& e) {
       insn.operand_count > 0 ? static_cast<int32_t>(insn.operands[0].value & 0xffff) : 0;
   e.EmitStackAccess(0, bytes, MemoryUse::kRead);
   LoadTarget(e, kTemp0);
-  MoveStackPointer(e, static_cast<int32_t>(bytes) + extra);
+  e.EmitStackMove(static_cast<int32_t>(bytes) + extra);
   e.JumpToTemp0();
   return Emitted::kEnds;
 }

@@ -16,7 +16,7 @@ x86::Mem Indexed(size_t offset, const x86::Gp& index, uint32_t shift) {
 
 void Emission::JumpTo(uint64_t rip) {
   x86::Assembler& a = assembler_;
-  const bool same_page = ((rip ^ block_rip_) & kPageMask) == 0;
+  const bool same_page = page_offset_ + (rip - block_rip_) < kPageBytes;
   if (mode_.single() || !same_page) {
     LoadImmediate(kTemp0, rip);
     JumpToTemp0();

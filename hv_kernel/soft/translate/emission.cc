@@ -7,8 +7,12 @@ namespace hv::soft {
 namespace x86 = asmjit::x86;
 
 Emission::Emission(const Trampolines& trampolines, LeaveSites& sites, uint64_t base, Mode mode,
-                   uint64_t block_rip)
-    : trampolines_(trampolines), sites_(sites), mode_(mode), block_rip_(block_rip) {
+                   uint64_t block_rip, uint32_t page_offset)
+    : trampolines_(trampolines),
+      sites_(sites),
+      mode_(mode),
+      block_rip_(block_rip),
+      page_offset_(page_offset) {
   code_.init(asmjit::Environment::host(), base);
   code_.attach(&assembler_);
 }

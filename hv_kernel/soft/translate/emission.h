@@ -22,8 +22,9 @@ using LeaveSites = std::deque<LeaveSite>;
 
 class Emission {
  public:
+  // `page_offset` is where in its page the block begins.
   Emission(const Trampolines& trampolines, LeaveSites& sites, uint64_t base, Mode mode,
-           uint64_t block_rip);
+           uint64_t block_rip, uint32_t page_offset);
 
   asmjit::x86::Assembler& a() { return assembler_; }
   Mode mode() const { return mode_; }
@@ -59,8 +60,13 @@ class Emission {
   // Its two halves: the offset in the segment, wrapped to the address size, and adding the base.
   void EmitOffset(const Operand& operand);
   void EmitSegmentBase(uint8_t segment);
-  // As EmitAddress() for one address register at a displacement (the stack).
+  // #GP(0) for a write to the code segment. Of the rights of segments this is the one that an
+  // override alone can break; the others are not checked.
+  void EmitRights(uint8_t segment, MemoryUse use);
+  // As EmitAddress() for the stack pointer at a displacement, wrapped to the stack's width.
   void EmitStackAddress(int64_t displacement);
+  // Adds to the stack pointer. Keeps flags; uses kTemp1.
+  void EmitStackMove(int32_t by);
   // From the linear address in kTemp0 to a host address in kTemp0, or away. Everything from `retry`
   // on is executed again after a TLB miss. Keeps flags when they are live; uses kTemp1.
   void EmitProbe(uint32_t bytes, MemoryUse use, bool stack, const asmjit::Label& retry);
@@ -92,6 +98,7 @@ class Emission {
   LeaveSites& sites_;
   const Mode mode_;
   const uint64_t block_rip_;
+  const uint32_t page_offset_;
   asmjit::CodeHolder code_;
   asmjit::x86::Assembler assembler_;
   const Decoded* decoded_ = nullptr;

@@ -17,7 +17,7 @@ enum class LeaveKind : uint8_t {
   kSlowProbe,    // slow mode: host_r10 is linear; wants a bounce buffer in host_r10 at `resume`
   kDone,         // single and slow mode: the instruction is done; go on at host_r10
   kHandler,      // `insn` at `rip` is to be executed by `handler`
-  kException,    // the instruction at `rip` takes exception `vector` (#UD, #NM)
+  kException,    // the instruction at `rip` takes exception `vector` (#UD, #NM, #GP(0))
   kUnsupported,  // the instruction at `rip` cannot be run
   kHostFault,    // a host signal: made by host_fault.cc, not by the translator
 };

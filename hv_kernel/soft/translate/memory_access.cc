@@ -68,9 +68,29 @@ void Emission::EmitSegmentBase(uint8_t segment) {
   assembler_.lea(to, x86::ptr(kTemp0, kTemp1));
 }
 
+void Emission::EmitRights(uint8_t segment, MemoryUse use) {
+  const bool protects_code = mode_.code() != CodeMode::k64 && !mode_.real();
+  if (segment != HV_CS || use == MemoryUse::kRead || !protects_code) return;
+  LeaveSite& site = NewSite(LeaveKind::kException);
+  site.vector = static_cast<uint8_t>(Vector::kGeneralProtection);
+  Leave(site);
+}
+
 void Emission::EmitStackAddress(int64_t displacement) {
   const x86::Gp to = mode_.code() == CodeMode::k64 ? kTemp0 : kTemp0.r32();
   assembler_.lea(to, x86::ptr(kGuestRsp, static_cast<int32_t>(displacement)));
+  if (mode_.narrow_stack()) assembler_.movzx(kTemp0.r32(), kTemp0.r16());
+  EmitSegmentBase(HV_SS);
+}
+
+void Emission::EmitStackMove(int32_t by) {
+  if (mode_.narrow_stack()) {
+    assembler_.lea(kTemp1.r32(), x86::ptr(kGuestRsp, by));
+    assembler_.mov(kGuestRsp.r16(), kTemp1.r16());
+    return;
+  }
+  const bool wide = mode_.code() == CodeMode::k64;
+  assembler_.lea(wide ? kGuestRsp : kGuestRsp.r32(), x86::ptr(kGuestRsp, by));
 }
 
 void Emission::EmitProbe(uint32_t bytes, MemoryUse use, bool stack, const asmjit::Label& retry) {
@@ -142,6 +162,7 @@ void Emission::EmitProbeKeepingFlags(uint32_t bytes, size_t tag, size_t entry,
 void Emission::EmitOperandAccess(const Operand& operand, uint32_t bytes, MemoryUse use) {
   const asmjit::Label retry = assembler_.newLabel();
   assembler_.bind(retry);
+  EmitRights(operand.segment, use);
   EmitAddress(operand);
   EmitProbe(bytes, use, operand.segment == HV_SS, retry);
 }

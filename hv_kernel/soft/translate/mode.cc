@@ -26,7 +26,9 @@ Mode Mode::Of(const Cpu& cpu) {
     const bool big = (cpu.segment[HV_CS].attributes & kBig) != 0;
     bits |= static_cast<uint32_t>(big ? CodeMode::k32 : CodeMode::k16);
     if (IsFlat(cpu)) bits |= kFlat;
+    if ((cpu.segment[HV_SS].attributes & kBig) == 0) bits |= kNarrowStack;
   }
+  if ((cpu.cr0 & kCr0Pe) == 0 || (cpu.rflags & kFlagVm) != 0) bits |= kReal;
   if ((cpu.cr0 & (kCr0Em | kCr0Ts)) != 0) bits |= kFpuOff;
   if ((cpu.cr0 & kCr0Em) != 0 || (cpu.cr4 & kCr4Osfxsr) == 0) bits |= kSseOff;
   if ((cpu.cr4 & kCr4Osxsave) == 0 || (cpu.xcr0 & 6) != 6) bits |= kAvxOff;

@@ -8,10 +8,10 @@
 
 namespace hv::soft {
 
-//  31               10  9  8   7    6    5    4  3    2  1    0
-// +-------------------+--+--+----+----+----+----+------+------+
-// |         0         |SL|SI|FLAT|AVX-|SSE-|FPU-|  TLB | code |
-// +-------------------+--+--+----+----+----+----+------+------+
+//  31      12  11   10  9  8   7    6    5    4  3    2  1    0
+// +----------+----+---+--+--+----+----+----+----+------+------+
+// |     0    |REAL|S16|SL|SI|FLAT|AVX-|SSE-|FPU-|  TLB | code |
+// +----------+----+---+--+--+----+----+----+----+------+------+
 class Mode {
  public:
   Mode() = default;
@@ -27,6 +27,10 @@ class Mode {
   bool avx_off() const { return (bits_ & kAvxOff) != 0; }
   // ES, CS, SS, DS have base 0 and no limit that could be hit, and SS is 32 bits wide.
   bool flat() const { return (bits_ & kFlat) != 0; }
+  // The stack pointer is SP: SS.B is clear, outside 64-bit mode.
+  bool narrow_stack() const { return (bits_ & kNarrowStack) != 0; }
+  // Real mode, or virtual-8086: segments have no rights.
+  bool real() const { return (bits_ & kReal) != 0; }
   // One instruction, then kDone.
   bool single() const { return (bits_ & kSingle) != 0; }
   // As single, with every memory access through a bounce buffer.
@@ -39,7 +43,8 @@ class Mode {
 
  private:
   static constexpr uint32_t kFpuOff = 1u << 4, kSseOff = 1u << 5, kAvxOff = 1u << 6,
-                            kFlat = 1u << 7, kSingle = 1u << 8, kSlow = 1u << 9;
+                            kFlat = 1u << 7, kSingle = 1u << 8, kSlow = 1u << 9,
+                            kNarrowStack = 1u << 10, kReal = 1u << 11;
   uint32_t bits_ = 0;
 };
 

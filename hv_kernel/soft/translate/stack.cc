@@ -8,11 +8,6 @@ namespace {
 
 namespace x86 = asmjit::x86;
 
-void MoveStackPointer(Emission& e, int32_t by) {
-  const bool wide = e.mode().code() == CodeMode::k64;
-  e.a().lea(wide ? kGuestRsp : kGuestRsp.r32(), x86::ptr(kGuestRsp, by));
-}
-
 void StoreAtTemp0(x86::Assembler& a, const x86::Gp& from, uint32_t bytes) {
   switch (bytes) {
     case 8: a.mov(x86::ptr(kTemp0), from); break;
@@ -51,7 +46,7 @@ Emitted EmitPush(Emission& e) {
     default:
       StoreAtTemp0(a, e.Use(operand.reg, kTemp1), bytes);
   }
-  MoveStackPointer(e, -static_cast<int32_t>(bytes));
+  e.EmitStackMove(-static_cast<int32_t>(bytes));
   return Emitted::kGoesOn;
 }
 
@@ -59,7 +54,8 @@ Emitted EmitPopRegister(Emission& e, uint8_t reg, uint32_t bytes) {
   x86::Assembler& a = e.a();
   if (reg == HV_RSP) {  // the value popped is what RSP becomes
     LoadFromTemp0(a, kTemp1, bytes);
-    MoveStackPointer(e, static_cast<int32_t>(bytes));
+    // POP SP on a 32-bit stack leaves the upper half incremented.
+    if (bytes == 2 && !e.mode().narrow_stack()) e.EmitStackMove(static_cast<int32_t>(bytes));
     if (bytes == 2) {
       a.mov(kGuestRsp.r16(), kTemp1.r16());
     } else {
@@ -74,7 +70,7 @@ Emitted EmitPopRegister(Emission& e, uint8_t reg, uint32_t bytes) {
   } else {
     LoadFromTemp0(a, HostRegister(reg), bytes);
   }
-  MoveStackPointer(e, static_cast<int32_t>(bytes));
+  e.EmitStackMove(static_cast<int32_t>(bytes));
   return Emitted::kGoesOn;
 }
 
@@ -92,7 +88,7 @@ Emitted EmitPop(Emission& e) {
   e.EmitOperandAccess(target, bytes, MemoryUse::kWrite);
   a.mov(kTemp1, CpuScratch(0));
   StoreAtTemp0(a, kTemp1, bytes);
-  MoveStackPointer(e, static_cast<int32_t>(bytes));
+  e.EmitStackMove(static_cast<int32_t>(bytes));
   return Emitted::kGoesOn;
 }
 

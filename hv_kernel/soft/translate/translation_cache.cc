@@ -17,19 +17,41 @@ std::span<const uint8_t> PageFrom(const Cpu& cpu, uint64_t physical) {
   return {page.host + offset, kPageBytes - offset};
 }
 
+void NoteHead(std::span<const uint8_t> bytes, Block& block) {
+  if (bytes.size() < sizeof(block.head)) return;  // at the very end of the page
+  block.head_mask =
+      block.bytes >= sizeof(block.head) ? ~uint64_t{0} : (uint64_t{1} << (8 * block.bytes)) - 1;
+  std::memcpy(&block.head, bytes.data(), sizeof(block.head));
+  block.head &= block.head_mask;
+}
+
+// Whether any of the bytes, which lie in one page, are the block's.
+bool MadeFrom(const Block& block, uint64_t physical, uint32_t bytes) {
+  const auto meets = [&](uint64_t first, uint64_t count) {
+    return physical < first + count && first < physical + bytes;
+  };
+  const uint64_t room = kPageBytes - (block.physical & kPageOffsetMask);
+  if (meets(block.physical, std::min<uint64_t>(block.bytes, room))) return true;
+  return block.physical_next_page != 0 && block.bytes > room &&
+         meets(block.physical_next_page, block.bytes - room);
+}
+
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<TranslationCache>> TranslationCache::Create(size_t code_bytes) {
+absl::StatusOr<std::unique_ptr<TranslationCache>> TranslationCache::Create(size_t code_bytes,
+                                                                           CodeExchange& exchange) {
   auto memory = CodeMemory::Create(code_bytes);
   if (!memory.ok()) return memory.status();
   auto trampolines = EmitTrampolines(*memory);
   if (!trampolines.ok()) return trampolines.status();
   return std::unique_ptr<TranslationCache>(
-      new TranslationCache(*std::move(memory), *trampolines));
+      new TranslationCache(*std::move(memory), *trampolines, exchange));
 }
 
-TranslationCache::TranslationCache(CodeMemory memory, const Trampolines& trampolines)
-    : memory_(std::move(memory)),
+TranslationCache::TranslationCache(CodeMemory memory, const Trampolines& trampolines,
+                                   CodeExchange& exchange)
+    : exchange_(exchange),
+      memory_(std::move(memory)),
       trampolines_(trampolines),
       translator_(memory_, trampolines_, sites_) {}
 
@@ -42,19 +64,19 @@ Block* TranslationCache::Translate(Cpu& cpu, uint64_t rip, uint64_t physical, ui
     block.rip = rip;
     block.physical = physical;
     block.mode = mode;
+    block.physical_next_page = next_page;
     // Before the code is read, so that a write after this is noticed.
     RegisterPage(cpu, physical & kPageMask, block);
+    if (next_page != 0) RegisterPage(cpu, next_page, block);
     const Translator::Result result = translator_.Translate(bytes, block);
     if (result == Translator::Result::kOk) {
-      if ((physical & kPageOffsetMask) + block.bytes > kPageBytes && next_page != 0) {
-        block.physical_next_page = next_page;
-        RegisterPage(cpu, next_page, block);
-      }
+      NoteHead(bytes.first, block);
       table_.Insert(&block);
       ++statistics_.blocks;
       return &block;
     }
-    by_page_[physical & kPageMask].pop_back();
+    if (next_page != 0) UnregisterPage(cpu, next_page);
+    UnregisterPage(cpu, physical & kPageMask);
     blocks_.pop_back();
     if (result == Translator::Result::kNeedsNextPage) return nullptr;
     Flush(cpu);
@@ -62,19 +84,25 @@ Block* TranslationCache::Translate(Cpu& cpu, uint64_t rip, uint64_t physical, ui
 }
 
 void TranslationCache::RegisterPage(Cpu& cpu, uint64_t physical_page, Block& block) {
-  std::vector<Block*>& blocks = by_page_[physical_page];
-  if (blocks.empty()) {
-    cpu.code->SetCode(cpu.memory->Find(physical_page).ram_page, true);
-    DropWriteTags(cpu, physical_page);
-  }
-  blocks.push_back(&block);
+  const auto [at, is_new] = by_page_.try_emplace(physical_page);
+  if (is_new) exchange_.Claim(*cpu.peer, physical_page, cpu.memory->Find(physical_page).ram_page);
+  at->second.push_back(&block);
+}
+
+// Takes back the last RegisterPage().
+void TranslationCache::UnregisterPage(Cpu& cpu, uint64_t physical_page) {
+  const auto at = by_page_.find(physical_page);
+  at->second.pop_back();
+  if (!at->second.empty()) return;
+  by_page_.erase(at);
+  cpu.code->RemoveHolder(cpu.memory->Find(physical_page).ram_page);
 }
 
 void TranslationCache::Link(const LeaveSite& site, Block& target) {
   int32_t unlinked;
   uint8_t* at = memory_.Writable(site.patch);
   std::memcpy(&unlinked, at, sizeof(unlinked));
-  const auto linked = static_cast<int32_t>(target.code - (site.patch + sizeof(int32_t)));
+  const auto linked = static_cast<int32_t>(target.link_code - (site.patch + sizeof(int32_t)));
   std::memcpy(at, &linked, sizeof(linked));
   target.incoming.push_back({site.patch, unlinked});
   ++statistics_.links;
@@ -98,28 +126,20 @@ void TranslationCache::Invalidate(Cpu& cpu, uint64_t physical, uint32_t bytes) {
   const size_t before = blocks.size();
   std::erase_if(blocks, [&](Block* block) {
     if (block->dropped) return true;
-    // The part of the block that lies in this page.
-    uint64_t first = block->physical;
-    uint64_t last = first + block->bytes;
-    if (page == block->physical_next_page) {
-      const uint64_t head = kPageBytes - (block->physical & kPageOffsetMask);
-      first = page;
-      last = page + (block->bytes - head);
-    }
-    if (physical >= last || physical + bytes <= first) return false;
+    if (!MadeFrom(*block, physical, bytes)) return false;
     Drop(*block);
     return true;
   });
   if (blocks.size() != before) ClearJumpCaches(cpu);
   if (blocks.empty()) {
-    cpu.code->SetCode(cpu.memory->Find(page).ram_page, false);
+    cpu.code->RemoveHolder(cpu.memory->Find(page).ram_page);
     by_page_.erase(found);
   }
 }
 
 void TranslationCache::Flush(Cpu& cpu) {
   for (const auto& [page, blocks] : by_page_) {
-    cpu.code->SetCode(cpu.memory->Find(page).ram_page, false);
+    cpu.code->RemoveHolder(cpu.memory->Find(page).ram_page);
   }
   by_page_.clear();
   table_.Clear();

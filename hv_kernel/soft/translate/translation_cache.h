@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "hv_kernel/soft/code_tracker.h"
+#include "hv_kernel/soft/code_exchange.h"
 #include "hv_kernel/soft/cpu.h"
 #include "hv_kernel/soft/memory/physical_memory.h"
 #include "hv_kernel/soft/translate/block.h"
@@ -20,14 +20,20 @@ namespace hv::soft {
 
 class TranslationCache {
  public:
-  static absl::StatusOr<std::unique_ptr<TranslationCache>> Create(size_t code_bytes);
+  // `exchange` outlives the cache.
+  static absl::StatusOr<std::unique_ptr<TranslationCache>> Create(size_t code_bytes,
+                                                                  CodeExchange& exchange);
 
   const Trampolines& trampolines() const { return trampolines_; }
   uint64_t code_begin() const { return memory_.begin(); }
   uint64_t code_end() const { return memory_.end(); }
-  // Touches no vector register, unlike everything below.
+  // Touches no vector register, unlike everything below. A block that reaches into the next page is
+  // one of several, by what that page is: FindAcross() gives the one for `next_page`.
   Block* Find(uint64_t physical, uint64_t rip, Mode mode) const {
     return table_.Find(physical, rip, mode);
+  }
+  Block* FindAcross(uint64_t physical, uint64_t next_page, uint64_t rip, Mode mode) const {
+    return table_.FindAcross(physical, next_page, rip, mode);
   }
 
   // Translates what lies at `rip`, whose first byte is at `physical`. `next_page` is the physical
@@ -55,11 +61,13 @@ class TranslationCache {
   Statistics statistics() const;
 
  private:
-  TranslationCache(CodeMemory memory, const Trampolines& trampolines);
+  TranslationCache(CodeMemory memory, const Trampolines& trampolines, CodeExchange& exchange);
 
   void Drop(Block& block);
   void RegisterPage(Cpu& cpu, uint64_t physical_page, Block& block);
+  void UnregisterPage(Cpu& cpu, uint64_t physical_page);
 
+  CodeExchange& exchange_;
   CodeMemory memory_;
   Trampolines trampolines_;
   LeaveSites sites_;

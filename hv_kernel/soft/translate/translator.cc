@@ -138,7 +138,8 @@ Translator::Result Translator::Translate(const CodeBytes& bytes, Block& block) {
   if (memory_.free() < kRoomForOneBlock) return Result::kFull;
   if (const Result result = DecodeRun(bytes, block); result != Result::kOk) return result;
   const std::vector<bool> live = FlagsLiveBefore(run_);
-  Emission e(trampolines_, sites_, memory_.next(), block.mode, block.rip);
+  Emission e(trampolines_, sites_, memory_.next(), block.mode, block.rip,
+             static_cast<uint32_t>(block.physical & kPageOffsetMask));
   block.places.clear();
   uint64_t rip = block.rip;
   if (!block.mode.single()) e.EmitAttentionCheck(rip, run_.empty() || live[0]);
@@ -161,8 +162,16 @@ Translator::Result Translator::Translate(const CodeBytes& bytes, Block& block) {
   } else if (!ended) {
     e.JumpTo(rip);
   }
+  const asmjit::Label link = e.a().newLabel();
+  const bool reaches_across = block.physical_next_page != 0 && !block.mode.single();
+  if (reaches_across) {
+    e.a().bind(link);
+    e.LoadImmediate(kTemp0, block.rip);
+    e.JumpToTemp0();
+  }
   e.EmitLater();
   Place(e, block);
+  block.link_code = reaches_across ? block.code + e.code().labelOffset(link) : block.code;
   return Result::kOk;
 }
 

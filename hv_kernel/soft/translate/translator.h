@@ -30,8 +30,8 @@ class Translator {
     kFull,           // no room in code memory: drop everything and try again
   };
 
-  // Fills rip-relative parts of `block`: bytes, code, code_bytes, places.
-  // REQUIRES: block.rip and block.mode are set.
+  // Fills the rest of `block`: bytes, code, link_code, code_bytes, places.
+  // REQUIRES: where the block lies and its mode are set.
   Result Translate(const CodeBytes& bytes, Block& block);
 
   uint64_t instructions() const { return instructions_; }

@@ -1,0 +1,146 @@
+// Code that one vCPU changes while another runs it (Intel SDM vol. 3, 8.1.3): two vCPUs of one
+// machine, each on its thread.
+#include <gtest/gtest.h>
+#include <sys/mman.h>
+
+#include <atomic>
+#include <cstring>
+#include <memory>
+#include <thread>
+#include <vector>
+
+#include "hv_kernel/soft/soft_engine.h"
+#include "hv_kernel/soft/test_machine.h"
+#include "hv_kernel/soft/watchdog.h"
+
+namespace hv::soft {
+namespace {
+
+constexpr uint64_t kRamBytes = 16 << 20;
+constexpr uint64_t kRunnerCode = 0x100000, kWriterCode = 0x140000;
+constexpr uint64_t kFunction = 0x200000;  // mov eax, imm32; ret
+constexpr uint64_t kShared = 0x300000;    // what the vCPUs tell each other
+constexpr uint64_t kStacks = 0x400000;
+
+class CrossModifyingTest : public testing::Test {
+ protected:
+  CrossModifyingTest()
+      : ram_(static_cast<std::byte*>(
+            mmap(nullptr, kRamBytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0))),
+        engine_(CreateSoftEngine({.code_bytes = 8 << 20}).value()) {
+    Put<uint64_t>(0x1000, 0x2007);
+    Put<uint64_t>(0x2000, 0x3007);
+    for (uint64_t i = 0; i < 512; ++i) Put<uint64_t>(0x3000 + i * 8, i << 21 | 0xe7);
+    const hv_memory_slot slot{.address = 0, .bytes = kRamBytes};
+    EXPECT_TRUE(engine_->SetMemory({&slot, 1}, {ram_, kRamBytes}, nullptr).ok());
+    for (int i = 0; i < 2; ++i) {
+      vcpus_.push_back(engine_->CreateVcpu({.attention = &attention_, .cpuid = {}}).value());
+    }
+  }
+  ~CrossModifyingTest() override {
+    vcpus_.clear();
+    munmap(ram_, kRamBytes);
+  }
+
+  template <typename T>
+  void Put(uint64_t physical, T value) {
+    std::memcpy(ram_ + physical, &value, sizeof(value));
+  }
+  void Load(uint64_t physical, std::initializer_list<uint8_t> bytes) {
+    std::memcpy(ram_ + physical, bytes.begin(), bytes.size());
+  }
+  // Runs to the HLT; the state at the end.
+  hv_vcpu_state Run(int vcpu, uint64_t rip) {
+    hv_vcpu_state state = TestMachine::LongMode();
+    state.rip = rip;
+    state.gpr[HV_RSP] = kStacks + static_cast<uint64_t>(vcpu) * 0x10000 + 0x8000;
+    EXPECT_TRUE(vcpus_[vcpu]->SetState(state).ok());
+    EXPECT_EQ(vcpus_[vcpu]->Run().reason, ExitReason::kHalt);
+    vcpus_[vcpu]->GetState(state);
+    return state;
+  }
+
+  std::byte* ram_;
+  std::unique_ptr<Engine> engine_;
+  std::atomic<uint32_t> attention_{0};
+  Watchdog watchdog_{attention_};
+  std::vector<std::unique_ptr<VcpuEngine>> vcpus_;
+};
+
+TEST_F(CrossModifyingTest, WhatOneVcpuWroteAnotherRunsAnew) {
+  Load(kFunction, {0xb8, 1, 0, 0, 0, 0xc3});                   // mov eax, 1; ret
+  Load(kRunnerCode, {0xbe, 0, 0, 0x20, 0, 0xff, 0xd6, 0xf4});  // mov esi, kFunction; call rsi; hlt
+  Load(kWriterCode, {0xc6, 0x04, 0x25, 1, 0, 0x20, 0, 2,       // mov byte [kFunction + 1], 2
+                     0xf4});
+  EXPECT_EQ(Run(0, kRunnerCode).gpr[HV_RAX], 1u);
+  Run(1, kWriterCode);
+  EXPECT_EQ(Run(0, kRunnerCode).gpr[HV_RAX], 2u);
+}
+
+// The writer's TLB allows the store before the page is code for anybody.
+TEST_F(CrossModifyingTest, AStoreByATranslationMadeBeforeIsSeen) {
+  Load(kFunction, {0xb8, 1, 0, 0, 0, 0xc3});
+  Load(kRunnerCode, {0xbe, 0, 0, 0x20, 0, 0xff, 0xd6, 0xf4});
+  Load(kWriterCode, {0xc6, 0x04, 0x25, 1, 0, 0x20, 0, 2,  // mov byte [kFunction + 1], 2
+                     0xe6, 0x80,                          // out 0x80, al
+                     0xc6, 0x04, 0x25, 1, 0, 0x20, 0, 3,  // mov byte [kFunction + 1], 3
+                     0xf4});
+  hv_vcpu_state state = TestMachine::LongMode();
+  state.rip = kWriterCode;
+  ASSERT_TRUE(vcpus_[1]->SetState(state).ok());
+  EXPECT_EQ(vcpus_[1]->Run().reason, ExitReason::kPortWrite);
+  EXPECT_EQ(Run(0, kRunnerCode).gpr[HV_RAX], 2u);
+  EXPECT_EQ(vcpus_[1]->Run().reason, ExitReason::kHalt);
+  EXPECT_EQ(Run(0, kRunnerCode).gpr[HV_RAX], 3u);
+}
+
+// The writer puts n into the code, then into memory; the runner that has seen n there must run n
+// (or a later one) from the code.
+TEST_F(CrossModifyingTest, ARunningVcpuSeesTheCodeThatIsAnnouncedToIt) {
+  constexpr uint32_t kRounds = 300;
+  Load(kFunction, {0xb8, 0, 0, 0, 0, 0xc3});
+  Load(kWriterCode, {0xb9, 1,    0,    0,    0,           // mov ecx, 1
+                     0x89, 0x0c, 0x25, 1,    0, 0x20, 0,  // 1: mov [kFunction + 1], ecx
+                     0x89, 0x0c, 0x25, 0,    0, 0x30, 0,  // mov [kShared], ecx
+                     0x3b, 0x0c, 0x25, 8,    0, 0x30, 0,  // 2: cmp ecx, [kShared + 8]
+                     0x75, 0xf7,                          // jne 2
+                     0xff, 0xc1,                          // inc ecx
+                     0x81, 0xf9, 0x2d, 0x01, 0, 0,        // cmp ecx, kRounds + 1
+                     0x75, 0xdf,                          // jne 1
+                     0xf4});
+  Load(kRunnerCode, {0xbe, 0,    0,    0x20, 0,           // mov esi, kFunction
+                     0x31, 0xdb,                          // xor ebx, ebx: mismatches
+                     0x8b, 0x0c, 0x25, 0,    0, 0x30, 0,  // 1: mov ecx, [kShared]
+                     0xff, 0xd6,                          // call rsi
+                     0x39, 0xc8,                          // cmp eax, ecx
+                     0x83, 0xd3, 0x00,                    // adc ebx, 0: below what was announced
+                     0x89, 0x04, 0x25, 8,    0, 0x30, 0,  // mov [kShared + 8], eax
+                     0x3d, 0x2c, 0x01, 0,    0,           // cmp eax, kRounds
+                     0x75, 0xe4,                          // jne 1
+                     0xf4});
+  static_assert(kRounds == 0x12c);
+  std::thread writer([&] { Run(1, kWriterCode); });
+  const hv_vcpu_state end = Run(0, kRunnerCode);
+  writer.join();
+  EXPECT_EQ(end.gpr[HV_RBX], 0u);
+  EXPECT_EQ(end.gpr[HV_RAX], kRounds);
+}
+
+// Counters beside code that both run: LOCK holds on such a page too.
+TEST_F(CrossModifyingTest, LockedInstructionsOnAPageWithCodeAreAtomic) {
+  constexpr uint32_t kEach = 20000;
+  Load(kRunnerCode, {0xb9, 0x20, 0x4e, 0, 0,              // mov ecx, kEach
+                     0xf0, 0xff, 0x05, 0xf4, 0x07, 0, 0,  // 1: lock inc dword [rip + ...]
+                     0xe2, 0xf7,                          // loop 1
+                     0xf4});
+  static_assert(kEach == 0x4e20);
+  std::thread other([&] { Run(1, kRunnerCode); });
+  Run(0, kRunnerCode);
+  other.join();
+  uint32_t count;
+  std::memcpy(&count, ram_ + kRunnerCode + 0x800, sizeof(count));
+  EXPECT_EQ(count, 2 * kEach);
+}
+
+}  // namespace
+}  // namespace hv::soft
