@@ -6,7 +6,9 @@
 #include <cstring>
 #include <map>
 #include <random>
+#include <span>
 #include <string>
+#include <vector>
 
 #include "hv_kernel/soft/differential/exclusions.h"
 #include "hv_kernel/soft/differential/form.h"
@@ -20,15 +22,19 @@ namespace hv::soft::differential {
 namespace {
 
 constexpr int kInstancesOfForm = 8;
-constexpr int kSequences = 20000;
+constexpr int kSequences = 12000;
 constexpr int kMaxSequenceLength = 12;
 constexpr int kReportedFailures = 40;
 constexpr size_t kMaxSequenceBytes = 1024;
 constexpr uint32_t kBreakpoint = 3, kInvalidOpcode = 6, kPageFault = 14, kFloatingPoint = 16;
 
-std::string Disassemble(const std::vector<uint8_t>& bytes, uint64_t address) {
+std::string Disassemble(const std::vector<uint8_t>& bytes, uint64_t address, CodeWidth width) {
   ZydisDecoder decoder;
-  ZydisDecoderInit(&decoder, ZYDIS_MACHINE_MODE_LONG_64, ZYDIS_STACK_WIDTH_64);
+  if (width == CodeWidth::k64) {
+    ZydisDecoderInit(&decoder, ZYDIS_MACHINE_MODE_LONG_64, ZYDIS_STACK_WIDTH_64);
+  } else {
+    ZydisDecoderInit(&decoder, ZYDIS_MACHINE_MODE_LONG_COMPAT_32, ZYDIS_STACK_WIDTH_32);
+  }
   ZydisFormatter formatter;
   ZydisFormatterInit(&formatter, ZYDIS_FORMATTER_STYLE_INTEL);
   std::string out;
@@ -66,12 +72,13 @@ class DifferentialTest : public testing::Test {
   }
 
   // Runs it both ways; returns how it ended natively.
-  Ending Check(const Sequence& sequence, uint64_t address, const std::string& name) {
+  Ending Check(const Sequence& sequence, uint64_t address, CodeWidth width,
+               const std::string& name) {
     const std::vector<uint8_t>& bytes = sequence.bytes();
     std::memcpy(&native_.code()[used_], bytes.data(), bytes.size());
     std::memcpy(&guest_.code()[used_], bytes.data(), bytes.size());
     used_ += bytes.size() + random_() % 64;
-    const MachineState begin = RandomState(random_, address);
+    const MachineState begin = RandomState(random_, address, width);
     if (random_() % 64 == 0) memory_ = RandomMemory(random_);
     Ending native = native_.Run(begin, memory_);
     std::string difference;
@@ -79,7 +86,7 @@ class DifferentialTest : public testing::Test {
     if (difference.empty() && !FaultsOnThePageFirst(native, engine)) {
       difference = Compare(native, engine);
     }
-    if (!difference.empty()) Fail(name, Disassemble(bytes, address), begin, difference);
+    if (!difference.empty()) Fail(name, Disassemble(bytes, address, width), begin, difference);
     return native;
   }
 
@@ -114,51 +121,92 @@ class DifferentialTest : public testing::Test {
 };
 
 // Each form alone: whatever exception it ends in, the engine must end in the same one.
-TEST_F(DifferentialTest, EveryFormMatchesTheHost) {
-  int compared = 0, excluded = 0, completed = 0;
-  for (const Form& form : AllForms()) {
-    if (WhyExcluded(form) != nullptr) {
-      ++excluded;
+class FormsTest : public DifferentialTest, public testing::WithParamInterface<CodeWidth> {
+ protected:
+  // What was tried, told at the end.
+  struct Totals {
+    int compared = 0;
+    int retired = 0;  // in at least one instance
+    std::map<std::string, int> excluded;
+    int instances = 0, locked = 0, overridden = 0, narrow_addresses = 0, across_pages = 0;
+
+    void Count(const Sequence::Traits& traits) {
+      ++instances;
+      locked += traits.locked;
+      overridden += traits.overrides_segment;
+      narrow_addresses += traits.narrow_address;
+      across_pages += traits.crosses_page;
+    }
+    void Print(CodeWidth width) const {
+      std::printf("%s code: %d forms compared, of which %d retire on this host\n",
+                  width == CodeWidth::k64 ? "64-bit" : "32-bit", compared, retired);
+      std::printf(
+          "  %d instances: %d locked, %d with a segment override, %d with 32-bit addresses in"
+          " 64-bit code, %d across pages\n",
+          instances, locked, overridden, narrow_addresses, across_pages);
+      for (const auto& [reason, count] : excluded) {
+        std::printf("  %d excluded: %s\n", count, reason.c_str());
+      }
+    }
+  };
+};
+
+TEST_P(FormsTest, MatchTheHost) {
+  const CodeWidth width = GetParam();
+  Totals totals;
+  for (const Form& form : AllForms(width)) {
+    if (const char* why = WhyExcluded(form); why != nullptr) {
+      ++totals.excluded[why];
       continue;
     }
-    ++compared;
-    bool form_completed = false;
+    ++totals.compared;
+    bool retired = false;
     for (int i = 0; i < kInstancesOfForm; ++i) {
       const uint64_t address = NextAddress();
-      Sequence sequence(address, random_);
+      Sequence sequence(address, width, random_);
       if (i % 2 == 0) sequence.WarmUp();
       ASSERT_TRUE(sequence.Append(form)) << form.Name();
       sequence.Finish();
-      form_completed |= Check(sequence, address, form.Name()).vector == kBreakpoint;
+      totals.Count(sequence.traits());
+      retired |= Check(sequence, address, width, form.Name()).vector == kBreakpoint;
     }
-    completed += form_completed;
+    totals.retired += retired;
   }
-  RecordProperty("compared", compared);
-  RecordProperty("excluded", excluded);
-  std::printf("%d forms compared, of which %d retire on this host; %d excluded\n", compared, completed,
-              excluded);
+  totals.Print(width);
   // On an x86-64-v3 host at least; what the host has not raises #UD on both sides.
-  EXPECT_GT(completed, 2500);
+  EXPECT_GT(totals.retired, width == CodeWidth::k64 ? 2500 : 1500);
+  EXPECT_GT(totals.locked, 0);
+  EXPECT_GT(totals.overridden, 0);
+  EXPECT_GT(totals.across_pages, 0);
+  EXPECT_TRUE(totals.narrow_addresses > 0 || width == CodeWidth::k32);
 }
 
+INSTANTIATE_TEST_SUITE_P(Widths, FormsTest, testing::Values(CodeWidth::k64, CodeWidth::k32),
+                         [](const auto& info) {
+                           return info.param == CodeWidth::k64 ? "Of64BitCode" : "Of32BitCode";
+                         });
+
 // Forms in company: flags and registers live across translated memory accesses and branches.
-TEST_F(DifferentialTest, RandomSequencesMatchTheHost) {
+class SequencesTest : public DifferentialTest, public testing::WithParamInterface<CodeWidth> {};
+
+TEST_P(SequencesTest, MatchTheHost) {
+  const CodeWidth width = GetParam();
   std::vector<Form> forms;
-  for (Form& form : AllForms()) {
+  for (Form& form : AllForms(width)) {
     if (WhyExcluded(form) != nullptr) continue;
     const uint64_t address = NextAddress();
-    Sequence sequence(address, random_);
+    Sequence sequence(address, width, random_);
     if (!sequence.Append(form)) continue;
     sequence.Finish();
     // What the host has not, or keeps from user mode, would only cut sequences short.
-    const uint32_t vector = Check(sequence, address, form.Name()).vector;
+    const uint32_t vector = Check(sequence, address, width, form.Name()).vector;
     if (vector == kBreakpoint) forms.push_back(std::move(form));
   }
   failed_.clear();
   int to_the_end = 0;
   for (int i = 0; i < kSequences; ++i) {
     const uint64_t address = NextAddress();
-    Sequence sequence(address, random_);
+    Sequence sequence(address, width, random_);
     if (i % 2 == 0) sequence.WarmUp();
     const int length = 2 + static_cast<int>(random_() % (kMaxSequenceLength - 1));
     std::string name = "sequence";
@@ -167,10 +215,57 @@ TEST_F(DifferentialTest, RandomSequencesMatchTheHost) {
       if (sequence.Append(form)) name += " " + form.Name() + ";";
     }
     sequence.Finish();
-    to_the_end += Check(sequence, address, name).vector == kBreakpoint;
+    to_the_end += Check(sequence, address, width, name).vector == kBreakpoint;
   }
   EXPECT_GT(to_the_end, kSequences / 2);
 }
+
+INSTANTIATE_TEST_SUITE_P(Widths, SequencesTest, testing::Values(CodeWidth::k64, CodeWidth::k32),
+                         [](const auto& info) {
+                           return info.param == CodeWidth::k64 ? "Of64BitCode" : "Of32BitCode";
+                         });
+
+// The oracle itself: an engine that executed the second instruction for the first would be found
+// out.
+struct Mistake {
+  const char* name;
+  std::vector<uint8_t> native;
+  std::vector<uint8_t> engine;
+};
+void PrintTo(const Mistake& mistake, std::ostream* out) { *out << mistake.name; }
+
+class MistakeTest : public DifferentialTest, public testing::WithParamInterface<Mistake> {};
+
+TEST_P(MistakeTest, IsFound) {
+  const uint64_t address = NextAddress();
+  const auto put = [&](std::span<uint8_t> code, std::vector<uint8_t> bytes) {
+    bytes.push_back(0xcc);
+    std::memcpy(&code[used_], bytes.data(), bytes.size());
+  };
+  put(native_.code(), GetParam().native);
+  put(guest_.code(), GetParam().engine);
+  MachineState begin = RandomState(random_, address, CodeWidth::k64);
+  begin.gpr[0] = 5;
+  const Ending native = native_.Run(begin, memory_);
+  std::string difference;
+  const Ending engine = guest_.Run(begin, memory_, difference);
+  ASSERT_EQ(difference, "");
+  EXPECT_NE(Compare(native, engine), "");
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Mistakes, MistakeTest,
+    testing::Values(Mistake{"Register", {0xff, 0xc0}, {0xff, 0xc8}},            // inc, dec eax
+                    Mistake{"UpperHalf", {0x48, 0xf7, 0xd0}, {0xf7, 0xd0}},     // not rax, eax
+                    Mistake{"Flag", {0x31, 0xdb, 0xf8}, {0x31, 0xdb, 0xf9}},    // clc, stc
+                    Mistake{"Memory", {0x50, 0x58}, {0x53, 0x5b}},              // push rax, rbx
+                    Mistake{"Vector", {0x0f, 0x57, 0xc9}, {0x0f, 0x57, 0xd2}},  // xorps xmm1, xmm2
+                    Mistake{"UpperVector", {0xc5, 0xf4, 0x57, 0xc9}, {0x0f, 0x57, 0xc9}},
+                    Mistake{
+                        "X87", {0xdb, 0xe3, 0xd9, 0xe8}, {0xdb, 0xe3, 0xd9, 0xee}},  // fld1, fldz
+                    Mistake{"Exception", {0x0f, 0x0b}, {0xf4}},                      // ud2, hlt
+                    Mistake{"Length", {0x66, 0x90}, {0x90}}),
+    [](const auto& info) { return info.param.name; });
 
 }  // namespace
 }  // namespace hv::soft::differential

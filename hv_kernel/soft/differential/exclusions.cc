@@ -44,7 +44,7 @@ const std::vector<Exclusion>& Table() {
         ZYDIS_MNEMONIC_WRSSQ, ZYDIS_MNEMONIC_WRUSSD, ZYDIS_MNEMONIC_WRUSSQ, ZYDIS_MNEMONIC_BNDMK,
         ZYDIS_MNEMONIC_BNDCL, ZYDIS_MNEMONIC_BNDCU, ZYDIS_MNEMONIC_BNDCN, ZYDIS_MNEMONIC_BNDMOV,
         ZYDIS_MNEMONIC_BNDLDX, ZYDIS_MNEMONIC_BNDSTX}},
-      {"needs a well-formed state image; see extended_state_test.cc",
+      {"needs a well-formed state image; see integration_tests/guest_code/extended_state.S",
        {ZYDIS_MNEMONIC_XSAVE, ZYDIS_MNEMONIC_XSAVE64, ZYDIS_MNEMONIC_XSAVEC,
         ZYDIS_MNEMONIC_XSAVEC64, ZYDIS_MNEMONIC_XSAVEOPT, ZYDIS_MNEMONIC_XSAVEOPT64,
         ZYDIS_MNEMONIC_XSAVES, ZYDIS_MNEMONIC_XSAVES64, ZYDIS_MNEMONIC_XRSTOR,
@@ -60,12 +60,15 @@ const std::vector<Exclusion>& Table() {
 bool LoadsSegment(const Form& form) {
   const bool mov = form.map == 0 && form.opcode == 0x8e;
   const bool pop = form.map == 1 && (form.opcode == 0xa1 || form.opcode == 0xa9);
-  return !form.vex && (mov || pop);
+  const bool old_pop =
+      form.map == 0 && (form.opcode == 0x07 || form.opcode == 0x17 || form.opcode == 0x1f);
+  return !form.vex && (mov || pop || (form.compatibility && old_pop));
 }
 
 bool IsFarTransfer(const Form& form) {
   if (form.vex || form.map != 0) return false;
   if (form.opcode == 0xca || form.opcode == 0xcb) return true;
+  if (form.compatibility && (form.opcode == 0x9a || form.opcode == 0xea)) return true;
   const int extension = form.modrm.empty() ? 0 : form.modrm[0] >> 3 & 7;
   return form.opcode == 0xff && (extension == 3 || extension == 5);
 }

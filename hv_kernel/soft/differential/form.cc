@@ -7,13 +7,18 @@
 namespace hv::soft::differential {
 namespace {
 
-const ZydisDecoder& Decoder() {
-  static const ZydisDecoder decoder = [] {
+const ZydisDecoder& Decoder(bool compatibility) {
+  static const ZydisDecoder wide = [] {
     ZydisDecoder made;
     ZydisDecoderInit(&made, ZYDIS_MACHINE_MODE_LONG_64, ZYDIS_STACK_WIDTH_64);
     return made;
   }();
-  return decoder;
+  static const ZydisDecoder narrow = [] {
+    ZydisDecoder made;
+    ZydisDecoderInit(&made, ZYDIS_MACHINE_MODE_LONG_COMPAT_32, ZYDIS_STACK_WIDTH_32);
+    return made;
+  }();
+  return compatibility ? narrow : wide;
 }
 
 constexpr uint8_t kMemoryRm = 4;
@@ -133,8 +138,8 @@ class Catalogue {
 
 bool Encode(const Form& form, const Variation& variation, Encoded& out) {
   out.bytes = Assemble(form, variation);
-  if (!ZYAN_SUCCESS(ZydisDecoderDecodeFull(&Decoder(), out.bytes.data(), out.bytes.size(),
-                                           &out.instruction, out.operands))) {
+  if (!ZYAN_SUCCESS(ZydisDecoderDecodeFull(&Decoder(form.compatibility), out.bytes.data(),
+                                           out.bytes.size(), &out.instruction, out.operands))) {
     return false;
   }
   out.bytes.resize(out.instruction.length);
@@ -149,24 +154,37 @@ bool Encode(const Form& form, const Variation& variation, Encoded& out) {
   return form.mnemonic == ZYDIS_MNEMONIC_INVALID || form.mnemonic == out.instruction.mnemonic;
 }
 
-std::vector<Form> AllForms() {
+std::vector<Form> AllForms(CodeWidth width) {
+  const bool narrow = width == CodeWidth::k32;
   Catalogue catalogue;
   const std::vector<uint8_t> prefix_sets[] = {{}, {0x66}, {0xf3}, {0xf2}, {0x66, 0xf3}, {0x66, 0xf2}};
   for (uint8_t map = 0; map < 4; ++map) {
     for (int opcode = 0; opcode < 256; ++opcode) {
-      // Prefixes, and the bytes that begin VEX, EVEX and XOP encodings, are not opcodes.
+      // Prefixes, and the bytes that begin VEX, EVEX and XOP encodings, are not opcodes. (In 32-bit
+      // code the latter are also LES, LDS and BOUND: see integration_tests/guest_code.)
       static const std::set<int> kNotOpcodes = {0x0f, 0x26, 0x2e, 0x36, 0x3e, 0x64, 0x65, 0x66,
                                                 0x67, 0xf0, 0xf2, 0xf3, 0xc4, 0xc5, 0x62};
-      if (map == 0 && ((opcode & 0xf0) == 0x40 || kNotOpcodes.contains(opcode))) continue;
+      if (map == 0 && !narrow && (opcode & 0xf0) == 0x40) continue;
+      if (map == 0 && kNotOpcodes.contains(opcode)) continue;
       if (map == 1 && (opcode == 0x38 || opcode == 0x3a || opcode == 0x0f)) continue;
       for (const auto& prefixes : prefix_sets) {
         for (const bool wide : {false, true}) {
-          catalogue.TryOpcode({.prefixes = prefixes, .wide = wide, .map = map,
-                               .opcode = static_cast<uint8_t>(opcode)});
+          if (wide && narrow && map == 0) continue;
+          if (!wide || !narrow) {
+            catalogue.TryOpcode({.compatibility = narrow,
+                                 .prefixes = prefixes,
+                                 .wide = wide,
+                                 .map = map,
+                                 .opcode = static_cast<uint8_t>(opcode)});
+          }
           if (map == 0 || prefixes.size() > 1) continue;
           for (const uint8_t length : {0, 1}) {
-            catalogue.TryOpcode({.vex = true, .prefixes = prefixes, .wide = wide,
-                                 .vector_length = length, .map = map,
+            catalogue.TryOpcode({.compatibility = narrow,
+                                 .vex = true,
+                                 .prefixes = prefixes,
+                                 .wide = wide,
+                                 .vector_length = length,
+                                 .map = map,
                                  .opcode = static_cast<uint8_t>(opcode)});
           }
         }
@@ -181,6 +199,7 @@ std::string Form::Name() const {
   char opcode_text[4];
   std::snprintf(opcode_text, sizeof(opcode_text), "%02x", opcode);
   std::string name = ZydisMnemonicGetString(mnemonic);
+  if (compatibility) name += " 32-bit";
   name += vex ? " vex " : " ";
   for (uint8_t prefix : prefixes) name += prefix == 0x66 ? "66 " : prefix == 0xf3 ? "f3 " : "f2 ";
   name += kMaps[map];

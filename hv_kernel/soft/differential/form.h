@@ -1,4 +1,5 @@
-// Every form of every instruction that Zydis can decode in 64-bit mode, found by trying all opcodes.
+// Every form of every instruction that Zydis can decode in 64-bit code or in 32-bit code, found by
+// trying all opcodes.
 #pragma once
 
 #include <Zydis/Zydis.h>
@@ -9,8 +10,11 @@
 
 namespace hv::soft::differential {
 
+enum class CodeWidth : uint8_t { k64, k32 };
+
 // An opcode with those of its operand kinds and widths that make it an instruction of its own.
 struct Form {
+  bool compatibility = false;  // of 32-bit code
   bool vex = false;
   std::vector<uint8_t> prefixes;  // mandatory or operand-size prefixes; one at most for VEX
   bool wide = false;              // REX.W or VEX.W
@@ -28,7 +32,7 @@ struct Form {
 };
 
 // In a fixed order.
-std::vector<Form> AllForms();
+std::vector<Form> AllForms(CodeWidth width);
 
 // What can be varied in a form without making it another: the rest of its encoding.
 struct Variation {

@@ -25,12 +25,13 @@ constexpr uint64_t kPresent = 1, kWritable = 2, kUser = 4;
 constexpr uint64_t kTableFlags = kPresent | kWritable | kUser;
 
 // Linux's selectors (arch/x86/include/asm/segment.h), so that code which looks sees the same.
-constexpr uint16_t kKernelCs = 0x10, kUserCs = 0x33, kUserDs = 0x2b, kTssSelector = 0x40;
+constexpr uint16_t kKernelCs = 0x10, kUserCs = 0x33, kUserCs32 = 0x23, kUserDs = 0x2b,
+                   kTssSelector = 0x40;
 constexpr uint64_t kKernelCode = 0x00af9b000000ffff, kKernelData = 0x00cf93000000ffff,
                    kUserCode32 = 0x00cffb000000ffff, kUserData = 0x00cff3000000ffff,
                    kUserCode64 = 0x00affb000000ffff;
-constexpr uint32_t kAttributesUserCode = 0xa0fb, kAttributesUserData = 0xc0f3,
-                   kAttributesTss = 0x8b;
+constexpr uint32_t kAttributesUserCode = 0xa0fb, kAttributesUserCode32 = 0xc0fb,
+                   kAttributesUserData = 0xc0f3, kAttributesTss = 0x8b;
 
 // CR0: PE MP ET NE WP PG. CR4: PAE OSFXSR OSXMMEXCPT FSGSBASE OSXSAVE. EFER: SCE LME LMA NXE.
 constexpr uint64_t kCr0 = 0x80010033;
@@ -140,6 +141,10 @@ hv_vcpu_state GuestRunner::UserState(const MachineState& from) const {
   const hv_segment_state null_data = Segment(0, HV_SEGMENT_UNUSABLE);
   for (auto& segment : state.segment) segment = null_data;
   state.segment[HV_CS] = Segment(kUserCs, kAttributesUserCode);
+  state.segment[HV_DS] = state.segment[HV_ES] = Segment(kUserDs, kAttributesUserData);
+  if (from.width == CodeWidth::k32) {
+    state.segment[HV_CS] = Segment(kUserCs32, kAttributesUserCode32);
+  }
   state.segment[HV_SS] = Segment(kUserDs, kAttributesUserData);
   state.segment[HV_GS].base = kGsBase;
   state.ldtr = null_data;

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "hv_kernel/soft/differential/arena.h"
+#include "hv_kernel/soft/differential/form.h"
 
 namespace hv::soft::differential {
 
@@ -17,6 +18,7 @@ inline constexpr size_t kXsaveBytes = kYmmHighOffset + 256;
 using Xsave = std::array<uint8_t, kXsaveBytes>;
 
 struct MachineState {
+  CodeWidth width = CodeWidth::k64;
   uint64_t gpr[16] = {};  // enum hv_gpr
   uint64_t rip = 0;
   uint64_t rflags = 0;

@@ -23,6 +23,9 @@ constexpr int kSignals[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP};
 constexpr int kSignalCount = 5;
 constexpr uint64_t kSignalStackBytes = 64 << 10;
 constexpr uint8_t kUsedComponents = 7;
+// Linux's selectors (arch/x86/include/asm/segment.h).
+constexpr greg_t kUserCs = 0x33, kUserCs32 = 0x23;
+constexpr uint16_t kUserDs = 0x2b;
 
 constexpr int kContextRegister[16] = {REG_RAX, REG_RCX, REG_RDX, REG_RBX, REG_RSP, REG_RBP,
                                       REG_RSI, REG_RDI, REG_R8,  REG_R9,  REG_R10, REG_R11,
@@ -42,6 +45,9 @@ void Enter(ucontext_t* context) {
   greg_t* gregs = context->uc_mcontext.gregs;
   for (int i = 0; i < 16; ++i) gregs[kContextRegister[i]] = static_cast<greg_t>(state.gpr[i]);
   gregs[REG_RIP] = static_cast<greg_t>(state.rip);
+  // The lowest 16 bits are CS; sigreturn loads it.
+  const bool narrow = state.width == CodeWidth::k32;
+  gregs[REG_CSGSFS] = (gregs[REG_CSGSFS] & ~greg_t{0xffff}) | (narrow ? kUserCs32 : kUserCs);
   gregs[REG_EFL] = static_cast<greg_t>(state.rflags);
   auto* xsave = reinterpret_cast<uint8_t*>(context->uc_mcontext.fpregs);
   std::memcpy(xsave, state.xsave.data(), 28);
@@ -108,10 +114,13 @@ class Borrowed {
     action.sa_sigaction = OnSignal;
     action.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER;
     for (int i = 0; i < kSignalCount; ++i) sigaction(kSignals[i], &action, &previous_[i]);
+    // 32-bit code needs data segments; 64-bit code does not look at them.
+    asm volatile("mov %0, %%ds\n\tmov %0, %%es" : : "r"(uint32_t{kUserDs}));
     syscall(SYS_arch_prctl, ARCH_GET_GS, &previous_gs_base_);
     syscall(SYS_arch_prctl, ARCH_SET_GS, kGsBase);
   }
   ~Borrowed() {
+    asm volatile("mov %0, %%ds\n\tmov %0, %%es" : : "r"(0));
     syscall(SYS_arch_prctl, ARCH_SET_GS, previous_gs_base_);
     for (int i = 0; i < kSignalCount; ++i) sigaction(kSignals[i], &previous_[i], nullptr);
     sigaltstack(&previous_stack_, nullptr);

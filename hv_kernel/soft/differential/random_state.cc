@@ -76,9 +76,13 @@ void FillX87(std::mt19937_64& random, uint8_t* legacy) {
 
 }  // namespace
 
-MachineState RandomState(std::mt19937_64& random, uint64_t rip) {
+MachineState RandomState(std::mt19937_64& random, uint64_t rip, CodeWidth width) {
   MachineState state;
+  state.width = width;
   for (uint64_t& value : state.gpr) value = RandomInteger(random);
+  if (width == CodeWidth::k32) {  // what 32-bit code cannot see had better be nothing
+    for (int i = 0; i < 16; ++i) state.gpr[i] = i < 8 ? state.gpr[i] & 0xffffffff : 0;
+  }
   state.gpr[HV_RSP] = kDataFirst + kDataBytes / 2 + random() % 64 * 8;
   state.rip = rip;
   state.rflags = kAlwaysFlags | (random() & kArithmeticFlags);

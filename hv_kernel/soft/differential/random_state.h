@@ -9,7 +9,7 @@
 
 namespace hv::soft::differential {
 
-MachineState RandomState(std::mt19937_64& random, uint64_t rip);
+MachineState RandomState(std::mt19937_64& random, uint64_t rip, CodeWidth width);
 
 // Contents for the arena. Begins with small numbers, which gathers take for indices.
 std::vector<uint8_t> RandomMemory(std::mt19937_64& random);

@@ -12,8 +12,17 @@ namespace hv::soft::differential {
 
 class Sequence {
  public:
-  // The code will lie at `address`.
-  Sequence(uint64_t address, std::mt19937_64& random) : address_(address), random_(random) {}
+  // What the instance appended last has that its form does not say.
+  struct Traits {
+    bool locked = false;
+    bool overrides_segment = false;
+    bool narrow_address = false;  // 32 bits, in 64-bit code
+    bool crosses_page = false;    // an operand does
+  };
+
+  // The code will lie at `address` and be of the width that all its forms have.
+  Sequence(uint64_t address, CodeWidth mode, std::mt19937_64& random)
+      : address_(address), mode_(mode), random_(random) {}
 
   // Reads and writes every writable page, so that what follows hits the TLB. Only at the start.
   void WarmUp();
@@ -23,6 +32,7 @@ class Sequence {
   // Ends the sequence.
   void Finish();
 
+  const Traits& traits() const { return traits_; }
   const std::vector<uint8_t>& bytes() const { return bytes_; }
 
  private:
@@ -48,11 +58,13 @@ class Sequence {
   void Place(size_t offset, uint64_t value, size_t bytes);
 
   const uint64_t address_;
+  const CodeWidth mode_;
   std::mt19937_64& random_;
   std::vector<uint8_t> bytes_;
 
   // The instance in hand.
   Encoded current_;
+  Traits traits_;
   std::vector<RegisterValue> moves_;
   std::vector<uint8_t> vector_index_load_;
   uint64_t rip_relative_target_ = 0;
