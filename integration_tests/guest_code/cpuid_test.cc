@@ -181,7 +181,7 @@ TEST(CpuidTest, WhatIsShownRuns) {
 TEST(CpuidTest, EveryFeatureShownHasItsInstructionTried) {
   // Bits of the feature leaves that stand for no instruction of their own: x2APIC, TSC-deadline,
   // OSXSAVE, hypervisor; MSR, PAE, APIC, SEP, MTRR, PAT, PSE-36, HTT; TSC_ADJUST; FSRM; SYSCALL,
-  // NX, 1 GiB pages, long mode and AMD's copies of leaf 1.
+  // NX, 1 GiB pages, long mode and AMD's copies of leaf 1; AMD's topology extensions.
   struct Leaf {
     uint32_t leaf, subleaf;
     Register reg;
@@ -195,7 +195,7 @@ TEST(CpuidTest, EveryFeatureShownHasItsInstructionTried) {
       {7, 0, Register::kEcx, 0},
       {7, 0, Register::kEdx, 1u << 4},
       {0xd, 1, Register::kEax, 0},
-      {kExtended, 0, Register::kEcx, 0},
+      {kExtended, 0, Register::kEcx, 1u << 22},
       {kExtended, 0, Register::kEdx, ~(1u << 27)},
   };
   for (const Leaf& leaf : kLeaves) {
