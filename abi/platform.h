@@ -12,7 +12,7 @@
 #define HV_HPET_BYTES 0x400ull
 #define HV_LOCAL_APIC_BASE 0xfee00000ull /* 4 KiB, the default of IA32_APIC_BASE */
 #define HV_LOCAL_APIC_BYTES 0x1000ull
-#define HV_PHYSICAL_ADDRESS_BITS 46 /* as CPUID leaf 0x80000008 says */
+#define HV_PHYSICAL_ADDRESS_BITS 46    /* as CPUID leaf 0x80000008 says */
 #define HV_ACPI_TABLES_BASE 0xe0000ull /* RSDP and tables, in RAM the E820 map calls reserved */
 #define HV_ACPI_TABLES_END 0xfffffull
 

@@ -30,7 +30,8 @@ HV_OFFSET(hv_route, flags, 22);
 
 #define HV_MEMORY_READ_ONLY 1u /* ROM: guest writes go to the route of the address */
 #define HV_MEMORY_LOG_DIRTY 2u /* set a bit of the dirty log for each page written */
-/* Beside READ_ONLY: RAM that was write-protected on request. Says why; readers need READ_ONLY alone. */
+/* Beside READ_ONLY: RAM that was write-protected on request. Says why; readers need READ_ONLY
+ * alone. */
 #define HV_MEMORY_PROTECTED 4u
 
 /* Guest-physical [address, address + bytes) is guest RAM at `offset` of the RAM segment. */
@@ -52,9 +53,9 @@ HV_OFFSET(hv_memory_slot, flags, 24);
 
 /* Sequence-locked: mmu_svc stores an odd generation, changes the table, stores the next even one
  * (release); a reader copies the table between two acquire loads of the same even generation and
- * validates its copy. hv_kernel takes a copy when its guest starts and when hvd tells it that the map
- * has changed (KernelControl.ReloadMap). Routes are sorted by (space, first) and do not overlap;
- * whatever no route names goes to mmu_svc. */
+ * validates its copy. hv_kernel takes a copy when its guest starts and when hvd tells it that the
+ * map has changed (KernelControl.ReloadMap). Routes are sorted by (space, first) and do not
+ * overlap; whatever no route names goes to mmu_svc. */
 struct hv_route_table {
   struct hv_segment_header header;
   uint32_t generation;
@@ -72,9 +73,10 @@ HV_OFFSET(hv_route_table, routes, 64);
 HV_OFFSET(hv_route_table, slots, 8256);
 
 /* Dirty log: one bit a page of the RAM segment, set with a relaxed atomic OR by whoever writes
- * guest RAM, cleared by mmu_svc with an atomic AND of what it has handed on. A bit is set before the
- * page is written; who writes through something that remembers rights (a TLB) sets it anew once it has
- * been told that a new round begins (KernelControl.ReloadMap). The words follow the 64-byte header. */
+ * guest RAM, cleared by mmu_svc with an atomic AND of what it has handed on. A bit is set before
+ * the page is written; who writes through something that remembers rights (a TLB) sets it anew once
+ * it has been told that a new round begins (KernelControl.ReloadMap). The words follow the 64-byte
+ * header. */
 struct hv_dirty_log {
   struct hv_segment_header header;
   uint64_t pages;

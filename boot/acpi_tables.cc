@@ -94,9 +94,9 @@ Table Fadt(uint64_t facs, uint64_t dsdt) {
   t.Put<uint32_t>(56, HV_PORT_PM1_EVENT);
   t.Put<uint32_t>(64, HV_PORT_PM1_CONTROL);
   t.Put<uint32_t>(76, HV_PORT_PM_TIMER);
-  t.Put<uint8_t>(88, 4);    // PM1 event length
-  t.Put<uint8_t>(89, 2);    // PM1 control length
-  t.Put<uint8_t>(91, 4);    // PM timer length
+  t.Put<uint8_t>(88, 4);      // PM1 event length
+  t.Put<uint8_t>(89, 2);      // PM1 control length
+  t.Put<uint8_t>(91, 4);      // PM timer length
   t.Put<uint16_t>(96, 101);   // no C2
   t.Put<uint16_t>(98, 1001);  // no C3
   t.Put<uint8_t>(108, 0x32);  // century byte of the CMOS clock
@@ -155,7 +155,7 @@ Table Madt(uint32_t cpus) {
 Table HpetTable() {
   Table t("HPET", 1, 56);
   t.Put<uint32_t>(36, 0x8086u << 16 | 1u << 15 | 1u << 13 | 2u << 8 | 1);
-  t.Put<uint8_t>(40, 0);   // memory space
+  t.Put<uint8_t>(40, 0);  // memory space
   t.Put<uint8_t>(41, 64);
   t.Put<uint64_t>(44, HV_HPET_BASE);
   t.Put<uint16_t>(53, 128);  // shortest periodic tick without loss

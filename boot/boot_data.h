@@ -1,5 +1,5 @@
-// What a loader leaves for a kernel in low memory: start structures, lists and strings, one after the
-// other from kBootDataAt on.
+// What a loader leaves for a kernel in low memory: start structures, lists and strings, one after
+// the other from kBootDataAt on.
 #pragma once
 
 #include <cstdint>
@@ -18,8 +18,8 @@ class BootData {
  public:
   explicit BootData(const GuestMemory& memory) : memory_(memory) {}
 
-  // Copies `bytes` to the next multiple of 8; returns its physical address. InvalidArgument: there is
-  // no room left; `what` says what it was.
+  // Copies `bytes` to the next multiple of 8; returns its physical address. InvalidArgument: there
+  // is no room left; `what` says what it was.
   absl::StatusOr<uint32_t> Place(std::span<const std::byte> bytes, const char* what) {
     const uint64_t at = (next_ + 7) & ~uint64_t{7};
     if (bytes.size() > kBootDataEnd - at) {

@@ -22,8 +22,8 @@ absl::StatusOr<Bytes> MapFile(const Descriptors& descriptors, uint32_t index,
                               const std::string& what) {
   struct stat info;
   if (index >= descriptors.size()) {
-    return absl::InvalidArgumentError(absl::StrCat(what, ": descriptor ", index,
-                                                   " is named, but ", descriptors.size(), " came"));
+    return absl::InvalidArgumentError(
+        absl::StrCat(what, ": descriptor ", index, " is named, but ", descriptors.size(), " came"));
   }
   const int fd = descriptors[index].get();
   if (fstat(fd, &info) != 0 || !S_ISREG(info.st_mode)) {
@@ -62,16 +62,15 @@ absl::StatusOr<LoadRequest> MapFiles(const hv::v1::BootRequest& request,
 absl::StatusOr<LoadResult> Carry(const hv::v1::BootRequest& request, const Descriptors& descriptors,
                                  const std::function<void()>& shut_in) {
   if (request.abi_major() != HV_ABI_MAJOR) {
-    return absl::FailedPreconditionError(absl::StrCat("hv_boot: asked for ABI major ",
-                                                      request.abi_major(), ", speaks ",
-                                                      HV_ABI_MAJOR));
+    return absl::FailedPreconditionError(absl::StrCat(
+        "hv_boot: asked for ABI major ", request.abi_major(), ", speaks ", HV_ABI_MAJOR));
   }
   if (request.ram_fd() >= descriptors.size()) {
     return absl::InvalidArgumentError(
         absl::StrCat("hv_boot: no RAM segment among ", descriptors.size(), " descriptors"));
   }
-  const auto ram = ring::Mapping::Map(descriptors[request.ram_fd()].get(), request.memory_bytes(),
-                                      true);
+  const auto ram =
+      ring::Mapping::Map(descriptors[request.ram_fd()].get(), request.memory_bytes(), true);
   if (!ram.ok()) return ram.status();
   const auto load = MapFiles(request, descriptors);
   if (!load.ok()) return load.status();

@@ -1,4 +1,5 @@
-// One hv.v1.BootRequest carried out: its descriptors mapped, the process shut in, the kernel loaded.
+// One hv.v1.BootRequest carried out: its descriptors mapped, the process shut in, the kernel
+// loaded.
 #pragma once
 
 #include <functional>

@@ -33,15 +33,15 @@ absl::StatusOr<BzImage> ParseBzImage(std::span<const std::byte> file) {
   BzImage image;
   image.version = Field<uint16_t>(file, kVersion);
   if (image.version < kOldest) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("kernel: bzImage of boot protocol ", image.version >> 8, ".",
-                     image.version & 0xff, ", 2.12 (Linux 3.8) or newer is needed"));
+    return absl::InvalidArgumentError(absl::StrCat("kernel: bzImage of boot protocol ",
+                                                   image.version >> 8, ".", image.version & 0xff,
+                                                   ", 2.12 (Linux 3.8) or newer is needed"));
   }
   image.initrd_address_max = Field<uint32_t>(file, kInitrdAddressMax);
   image.command_line_max = Field<uint32_t>(file, kCommandLineSize);
   const size_t header_end = kMagic + Field<uint8_t>(file, kHeaderLength);
-  image.header_bytes = std::min({header_end - kSetupHeaderAt, kSetupHeaderMax,
-                                 file.size() - kSetupHeaderAt});
+  image.header_bytes =
+      std::min({header_end - kSetupHeaderAt, kSetupHeaderMax, file.size() - kSetupHeaderAt});
   std::memcpy(image.header.data(), file.data() + kSetupHeaderAt, image.header_bytes);
   const uint8_t sectors = Field<uint8_t>(file, kSetupSectors);
   const size_t protected_mode = (size_t{sectors == 0 ? uint8_t{4} : sectors} + 1) * kSectorBytes;

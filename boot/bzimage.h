@@ -17,9 +17,9 @@ inline constexpr size_t kSetupHeaderMax = 0x290 - kSetupHeaderAt;
 struct BzImage {
   std::array<std::byte, kSetupHeaderMax> header{};
   size_t header_bytes = 0;
-  uint16_t version = 0;            // boot protocol, e.g. 20fH
+  uint16_t version = 0;  // boot protocol, e.g. 20fH
   uint32_t initrd_address_max = 0;
-  uint32_t command_line_max = 0;   // bytes without the final zero
+  uint32_t command_line_max = 0;       // bytes without the final zero
   std::span<const std::byte> payload;  // the compressed kernel
 };
 

@@ -22,7 +22,7 @@ using Bytes = std::vector<std::byte>;
 
 constexpr uint32_t kLz4LegacyMagic = 0x184c2102;
 constexpr size_t kLz4BlockBytes = 8 << 20;  // of the legacy format
-constexpr size_t kLz4MostRatio = 255;  // what a byte of the format can stand for
+constexpr size_t kLz4MostRatio = 255;       // what a byte of the format can stand for
 // Kernels unpack to four to six times their size.
 constexpr size_t kUsualRatio = 6;
 constexpr size_t kLeastGuess = 64 << 10;
@@ -40,9 +40,9 @@ absl::Status TooLarge(size_t limit) {
 }
 
 absl::Status WantsMemory(const char* format, uint64_t most) {
-  return absl::InvalidArgumentError(absl::StrCat(
-      "kernel: unpacking its ", format, " payload takes more than ", most >> 20,
-      " MiB; pass the unpacked vmlinux instead"));
+  return absl::InvalidArgumentError(absl::StrCat("kernel: unpacking its ", format,
+                                                 " payload takes more than ", most >> 20,
+                                                 " MiB; pass the unpacked vmlinux instead"));
 }
 
 uint32_t ReadU32(std::span<const std::byte> at) {
@@ -130,8 +130,8 @@ absl::StatusOr<Bytes> Unzstd(std::span<const std::byte> in, size_t limit) {
   return out;
 }
 
-// Blocks of a length and that many bytes, each 8 MiB when unpacked but for the last. Kernels have the
-// unpacked size appended, which is no block.
+// Blocks of a length and that many bytes, each 8 MiB when unpacked but for the last. Kernels have
+// the unpacked size appended, which is no block.
 absl::StatusOr<Bytes> Unlz4(std::span<const std::byte> in, size_t limit) {
   in = in.subspan(sizeof(kLz4LegacyMagic));
   Bytes out;
@@ -183,7 +183,8 @@ absl::Status CannotUnpack(std::span<const std::byte> payload) {
     }
   }
   return absl::InvalidArgumentError(absl::StrCat(
-      "kernel: its payload is packed with ", found, "; only gzip, XZ, LZ4 and zstd are unpacked. "
+      "kernel: its payload is packed with ", found,
+      "; only gzip, XZ, LZ4 and zstd are unpacked. "
       "Pass the vmlinux instead: scripts/extract-vmlinux of the Linux source gets it out"));
 }
 

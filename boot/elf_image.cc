@@ -16,11 +16,11 @@ absl::Status CopySegment(std::span<const std::byte> file, const ElfSegment& segm
                          const GuestMemory& memory) {
   const auto to = memory.Low(segment.physical, segment.memory_bytes);
   if (to.size() != segment.memory_bytes || segment.physical < kHighMemoryStart) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "kernel: ELF segment ", segment.index, " wants ", segment.memory_bytes, " bytes at 0x",
-        absl::Hex(segment.physical), "; the machine has memory for kernels from 0x",
-        absl::Hex(kHighMemoryStart), " to 0x", absl::Hex(memory.low_bytes()),
-        "; give it more with --memory"));
+    return absl::InvalidArgumentError(
+        absl::StrCat("kernel: ELF segment ", segment.index, " wants ", segment.memory_bytes,
+                     " bytes at 0x", absl::Hex(segment.physical),
+                     "; the machine has memory for kernels from 0x", absl::Hex(kHighMemoryStart),
+                     " to 0x", absl::Hex(memory.low_bytes()), "; give it more with --memory"));
   }
   const auto from = file.subspan(segment.file_offset, segment.file_bytes);
   const auto rest = std::copy(from.begin(), from.end(), to.begin());
@@ -59,8 +59,7 @@ absl::StatusOr<LoadedElf> LoadElf(std::span<const std::byte> file, const GuestMe
     if (segment.type == PT_LOAD && segment.memory_bytes != 0) loadable.push_back(segment);
   }
   if (loadable.empty()) return absl::InvalidArgumentError("kernel: ELF has nothing to load");
-  LoadedElf loaded{
-      .entry = PhysicalEntry(elf->entry, loadable), .lowest = UINT64_MAX, .end = 0};
+  LoadedElf loaded{.entry = PhysicalEntry(elf->entry, loadable), .lowest = UINT64_MAX, .end = 0};
   for (const ElfSegment& segment : loadable) {
     if (auto status = CopySegment(file, segment, memory); !status.ok()) return status;
     loaded.lowest = std::min(loaded.lowest, segment.physical);

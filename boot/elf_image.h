@@ -15,7 +15,7 @@ bool IsElf(std::span<const std::byte> file);
 bool IsElf64(std::span<const std::byte> file);
 
 struct LoadedElf {
-  uint64_t entry;        // physical: an entry in a segment's virtual range is taken to where that lies
+  uint64_t entry;  // physical: an entry in a segment's virtual range is taken to where that lies
   uint64_t lowest, end;  // guest-physical range the segments take
 
   bool Contains(uint64_t address) const { return address >= lowest && address < end; }

@@ -19,8 +19,10 @@ class ElfImageTest : public ::testing::TestWithParam<int> {
     return ElfProgramHeaderAt(GetParam()) + (GetParam() == 64 ? in_64 : in_32);
   }
   void PatchAddress(FileBytes& file, size_t at, uint64_t value) const {
-    if (GetParam() == 64) Patch<uint64_t>(file, at, value);
-    else Patch<uint32_t>(file, at, static_cast<uint32_t>(value));
+    if (GetParam() == 64)
+      Patch<uint64_t>(file, at, value);
+    else
+      Patch<uint32_t>(file, at, static_cast<uint32_t>(value));
   }
   void ExpectRefusal(std::span<const std::byte> file, const std::vector<std::string>& parts) {
     const auto loaded = Load(file);
@@ -122,8 +124,8 @@ TEST_P(ElfImageTest, RefusesOtherMachinesAndKinds) {
 }
 
 TEST_P(ElfImageTest, RefusesSegmentTablesOfOtherShapes) {
-  const size_t count = GetParam() == 64 ? offsetof(Elf64_Ehdr, e_phnum)
-                                        : offsetof(Elf32_Ehdr, e_phnum);
+  const size_t count =
+      GetParam() == 64 ? offsetof(Elf64_Ehdr, e_phnum) : offsetof(Elf32_Ehdr, e_phnum);
   const size_t entry_bytes = count - 2;
   FileBytes file = MakeElf(Spec());
   Patch<uint16_t>(file, count, 0);
@@ -140,8 +142,8 @@ TEST_P(ElfImageTest, RefusesSegmentTablesOfOtherShapes) {
 
 TEST_P(ElfImageTest, RefusesTablesBeyondTheFile) {
   FileBytes file = MakeElf(Spec());
-  const size_t table = GetParam() == 64 ? offsetof(Elf64_Ehdr, e_phoff)
-                                        : offsetof(Elf32_Ehdr, e_phoff);
+  const size_t table =
+      GetParam() == 64 ? offsetof(Elf64_Ehdr, e_phoff) : offsetof(Elf32_Ehdr, e_phoff);
   PatchAddress(file, table, ~uint64_t{0} - 10);
   ExpectRefusal(file, {"segment table"});
 }
@@ -151,7 +153,9 @@ INSTANTIATE_TEST_SUITE_P(Classes, ElfImageTest, ::testing::Values(32, 64),
 
 TEST(ElfKindTest, IsToldByTheFirstBytes) {
   EXPECT_FALSE(IsElf(ToBytes("")));
-  EXPECT_FALSE(IsElf(ToBytes("\x7f" "ELF")));  // shorter than e_ident
+  EXPECT_FALSE(
+      IsElf(ToBytes("\x7f"
+                    "ELF")));  // shorter than e_ident
   EXPECT_FALSE(IsElf(ToBytes("#!/bin/sh and more")));
   EXPECT_TRUE(IsElf(MakeElf({.bits = 32})));
   EXPECT_FALSE(IsElf64(MakeElf({.bits = 32})));

@@ -52,10 +52,9 @@ absl::StatusOr<ElfSegments> Read(std::span<const std::byte> file, uint16_t machi
   }
   if (header.e_phnum == 0 || header.e_phnum > kMostSegments ||
       header.e_phentsize != sizeof(ProgramHeader)) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("kernel: ELF with ", header.e_phnum, " segments of ", header.e_phentsize,
-                     " bytes a header; 1 to ", kMostSegments, " of ", sizeof(ProgramHeader),
-                     " are possible"));
+    return absl::InvalidArgumentError(absl::StrCat(
+        "kernel: ELF with ", header.e_phnum, " segments of ", header.e_phentsize,
+        " bytes a header; 1 to ", kMostSegments, " of ", sizeof(ProgramHeader), " are possible"));
   }
   ElfSegments elf{.entry = header.e_entry, .segments = {}};
   for (int i = 0; i < header.e_phnum; ++i) {
@@ -90,9 +89,9 @@ absl::StatusOr<ElfSegments> ReadElfSegments(std::span<const std::byte> file) {
     case ELFCLASS64: return Read<Elf64_Ehdr, Elf64_Phdr>(file, EM_X86_64);
     case ELFCLASS32: return Read<Elf32_Ehdr, Elf32_Phdr>(file, EM_386);
     default:
-      return absl::InvalidArgumentError(
-          absl::StrCat("kernel: ELF of class ", static_cast<uint8_t>(file[EI_CLASS]),
-                       "; only 32-bit (1) and 64-bit (2) are known"));
+      return absl::InvalidArgumentError(absl::StrCat("kernel: ELF of class ",
+                                                     static_cast<uint8_t>(file[EI_CLASS]),
+                                                     "; only 32-bit (1) and 64-bit (2) are known"));
   }
 }
 

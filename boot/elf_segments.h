@@ -12,7 +12,7 @@ namespace hv::boot {
 
 struct ElfSegment {
   int index;
-  uint32_t type;  // PT_*
+  uint32_t type;                     // PT_*
   uint64_t file_offset, file_bytes;  // inside the file, if the segment is PT_LOAD or PT_NOTE
   uint64_t physical, virtual_address, memory_bytes;  // memory_bytes >= file_bytes, if PT_LOAD
   uint64_t alignment;

@@ -1,5 +1,5 @@
-// The boot CPU's first state, by the mode a kernel is entered in. What boot protocols leave open is as
-// after power-on, but that the x87 and SSE control registers have the values of FNINIT.
+// The boot CPU's first state, by the mode a kernel is entered in. What boot protocols leave open is
+// as after power-on, but that the x87 and SSE control registers have the values of FNINIT.
 #pragma once
 
 #include <cstdint>

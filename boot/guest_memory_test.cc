@@ -32,9 +32,10 @@ TEST(GuestMemoryTest, WritesCompletelyOrSaysWhy) {
   EXPECT_EQ(ram.String(kBytes - 3, 3), "abc");
   const auto refused = ram.memory().Write(kBytes - 2, ToBytes("xyz"), "thing");
   EXPECT_EQ(refused.code(), absl::StatusCode::kInvalidArgument);
-  EXPECT_EQ(refused.message(),
-            "thing: 3 bytes at 0x3ffffe do not fit the machine's memory of 4 MiB; give it more with "
-            "--memory");
+  EXPECT_EQ(
+      refused.message(),
+      "thing: 3 bytes at 0x3ffffe do not fit the machine's memory of 4 MiB; give it more with "
+      "--memory");
   EXPECT_EQ(ram.String(kBytes - 3, 3), "abc");
 }
 

@@ -20,7 +20,7 @@ struct LinuxBoot {
   uint64_t kernel_end = 0;         // first byte after the kernel's memory
   std::string command_line;
   std::span<const std::byte> initrd;
-  uint64_t rsdp = 0;               // physical address of the ACPI root pointer
+  uint64_t rsdp = 0;  // physical address of the ACPI root pointer
 };
 
 // Writes everything and returns the boot CPU's state. InvalidArgument: command line or initrd too

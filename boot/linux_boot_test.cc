@@ -42,8 +42,8 @@ TEST_F(LinuxBootTest, BootParamsOfABareKernel) {
                   .ok());
   EXPECT_EQ(Param<uint32_t>(0x202), 0x53726448u);
   EXPECT_EQ(Param<uint16_t>(0x206), 0x20f);
-  EXPECT_EQ(Param<uint8_t>(0x210), 0xff);     // loader without a number
-  EXPECT_EQ(Param<uint8_t>(0x211) & 1, 1);    // loaded high
+  EXPECT_EQ(Param<uint8_t>(0x210), 0xff);   // loader without a number
+  EXPECT_EQ(Param<uint8_t>(0x211) & 1, 1);  // loaded high
   EXPECT_EQ(Param<uint64_t>(0x070), 0xe0000u);
   EXPECT_EQ(ram_.String(Param<uint32_t>(0x228)), "console=ttyS0 quiet");
   EXPECT_EQ(Param<uint32_t>(0x218), 0u);

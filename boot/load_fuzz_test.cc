@@ -100,15 +100,9 @@ void GrowField(FileBytes& file, std::mt19937& random) {
 FileBytes Damage(FileBytes file, std::mt19937& random) {
   for (uint32_t n = random() % 3 + 1; n != 0; --n) {
     switch (random() % 3) {
-      case 0:
-        FlipBytes(file, random);
-        break;
-      case 1:
-        GrowField(file, random);
-        break;
-      case 2:
-        file.resize(std::max<size_t>(file.size() - random() % file.size(), 16));
-        break;
+      case 0: FlipBytes(file, random); break;
+      case 1: GrowField(file, random); break;
+      case 2: file.resize(std::max<size_t>(file.size() - random() % file.size(), 16)); break;
     }
   }
   return file;

@@ -81,7 +81,8 @@ absl::StatusOr<LoadResult> LoadMultibootKernel(const LoadRequest& request,
                                                const GuestMemory& memory) {
   if (!request.initrd.empty()) {
     return absl::InvalidArgumentError(
-        absl::StrCat("initrd: ", request.initrd.size(), " bytes given, but the kernel is a "
+        absl::StrCat("initrd: ", request.initrd.size(),
+                     " bytes given, but the kernel is a "
                      "Multiboot image, which takes modules; give it as --module"));
   }
   const auto loaded = LoadMultiboot(request.kernel, header, memory);
@@ -119,7 +120,8 @@ absl::StatusOr<LoadResult> LoadElfKernel(const LoadRequest& request, const Guest
   if (*pvh_entry) return LoadPvh(request, **pvh_entry, memory);
   if (IsElf64(request.kernel)) return LoadLinux(request, memory, request.kernel, nullptr);
   return absl::InvalidArgumentError(
-      "kernel: a 32-bit ELF with neither Multiboot header nor PVH note; there is no way to enter it");
+      "kernel: a 32-bit ELF with neither Multiboot header nor PVH note; there is no way to enter "
+      "it");
 }
 
 }  // namespace
@@ -132,7 +134,8 @@ absl::StatusOr<LoadResult> LoadKernel(const LoadRequest& request, const GuestMem
   if (*header) return LoadMultibootKernel(request, **header, memory);
   if (IsElf(request.kernel)) return LoadElfKernel(request, memory);
   return absl::InvalidArgumentError(absl::StrCat(
-      "kernel: the file of ", request.kernel.size(), " bytes is neither a Linux bzImage nor an ELF ",
+      "kernel: the file of ", request.kernel.size(),
+      " bytes is neither a Linux bzImage nor an ELF ",
       HasMultiboot2Header(request.kernel) ? "image; Multiboot 2, which its header asks for, is not "
                                             "supported: build it with a Multiboot 1 header"
                                           : "or Multiboot image"));

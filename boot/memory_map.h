@@ -1,5 +1,5 @@
-// The machine's memory as every boot protocol tells it: ranges in the order of their addresses, with
-// the types of BIOS function E820H (ACPI 6.4, table 15.3).
+// The machine's memory as every boot protocol tells it: ranges in the order of their addresses,
+// with the types of BIOS function E820H (ACPI 6.4, table 15.3).
 #pragma once
 
 #include <cstdint>

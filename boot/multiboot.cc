@@ -27,7 +27,8 @@ constexpr uint32_t kMemorySizes = 1u << 0, kCommandLine = 1u << 2, kModules = 1u
  *  +-----------+------------+-----------------+--------+--------+-------------+------------------+
  *  | memory    | memory map | drives: length, | config | loader | APM and VBE | framebuffer, to  |
  *  | map bytes | address    | address         | table  | name   | (20 bytes)  | 116              |
- *  +-----------+------------+-----------------+--------+--------+-------------+------------------+ */
+ *  +-----------+------------+-----------------+--------+--------+-------------+------------------+
+ */
 struct MultibootInfo {
   uint32_t flags;
   uint32_t lower_kib, upper_kib;
@@ -67,8 +68,8 @@ absl::StatusOr<std::vector<WireModule>> PlaceModules(const MultibootBoot& boot, 
   std::vector<WireModule> placed;
   uint64_t at = NextPage(boot.kernel_end);
   for (const Module& module : boot.modules) {
-    const std::string what = absl::StrCat("module ", placed.size() + 1, " of ",
-                                          boot.modules.size());
+    const std::string what =
+        absl::StrCat("module ", placed.size() + 1, " of ", boot.modules.size());
     if (auto status = memory.Write(at, module.bytes, what.c_str()); !status.ok()) return status;
     const auto text = data.PlaceString(module.command_line, "module command line");
     if (!text.ok()) return text.status();
@@ -108,9 +109,8 @@ absl::StatusOr<LoadedElf> LoadFlat(std::span<const std::byte> file,
   if (addresses.load < kHighMemoryStart || end > memory.low_bytes()) {
     return absl::InvalidArgumentError(absl::StrCat(
         "kernel: its Multiboot header wants 0x", absl::Hex(addresses.load), " to 0x",
-        absl::Hex(end), "; the machine has memory for kernels from 0x",
-        absl::Hex(kHighMemoryStart), " to 0x", absl::Hex(memory.low_bytes()),
-        "; give it more with --memory"));
+        absl::Hex(end), "; the machine has memory for kernels from 0x", absl::Hex(kHighMemoryStart),
+        " to 0x", absl::Hex(memory.low_bytes()), "; give it more with --memory"));
   }
   const auto image = file.subspan(addresses.file_offset, bytes);
   if (auto status = memory.Write(addresses.load, image, "kernel"); !status.ok()) return status;
@@ -133,8 +133,8 @@ absl::StatusOr<LoadedElf> LoadMultiboot(std::span<const std::byte> file,
 absl::StatusOr<hv_vcpu_state> PrepareMultiboot(const MultibootBoot& boot,
                                                const GuestMemory& memory) {
   BootData data(memory);
-  MultibootInfo info{.flags = kMemorySizes | kCommandLine | kModules | kMemoryMap |
-                              kLoaderNameGiven};
+  MultibootInfo info{.flags =
+                         kMemorySizes | kCommandLine | kModules | kMemoryMap | kLoaderNameGiven};
   info.lower_kib = static_cast<uint32_t>(kLowMemoryEnd >> 10);
   info.upper_kib = static_cast<uint32_t>((memory.low_bytes() - kHighMemoryStart) >> 10);
   const auto command_line = data.PlaceString(boot.command_line, "command line");

@@ -1,5 +1,5 @@
-// The Multiboot start protocol, version 1 (Multiboot specification 0.6.96, 3.2 and 3.3): modules and
-// multiboot_info with memory sizes, memory map, command line and the loader's name.
+// The Multiboot start protocol, version 1 (Multiboot specification 0.6.96, 3.2 and 3.3): modules
+// and multiboot_info with memory sizes, memory map, command line and the loader's name.
 #pragma once
 
 #include <cstddef>
@@ -28,7 +28,8 @@ absl::StatusOr<LoadedElf> LoadMultiboot(std::span<const std::byte> file,
 
 struct MultibootBoot {
   uint32_t entry = 0;
-  uint64_t kernel_end = 0;  // first byte after the kernel's memory; modules go from the next page on
+  uint64_t kernel_end =
+      0;  // first byte after the kernel's memory; modules go from the next page on
   std::string command_line;
   std::vector<Module> modules;
 };

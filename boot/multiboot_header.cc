@@ -18,10 +18,12 @@ constexpr uint32_t kPageAlignedModules = 1u << 0, kMemoryInformation = 1u << 1, 
 constexpr uint32_t kRequirements = 0xffff;
 constexpr uint32_t kFulfilled = kPageAlignedModules | kMemoryInformation;
 
-/*  0       4       8          12            16          20              24             28           32
+/*  0       4       8          12            16          20              24             28 32
  *  +-------+-------+----------+-------------+-----------+---------------+--------------+------------+
- *  | magic | flags | checksum | header_addr | load_addr | load_end_addr | bss_end_addr | entry_addr |
- *  +-------+-------+----------+-------------+-----------+---------------+--------------+------------+ */
+ *  | magic | flags | checksum | header_addr | load_addr | load_end_addr | bss_end_addr | entry_addr
+ * |
+ *  +-------+-------+----------+-------------+-----------+---------------+--------------+------------+
+ */
 struct WireHeader {
   uint32_t magic, flags, checksum;
 };

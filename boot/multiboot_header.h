@@ -22,8 +22,8 @@ struct MultibootHeader {
   std::optional<Addresses> addresses;
 };
 
-// Looks for the header in the first 8 KiB. Nullopt: there is none. InvalidArgument: there is one that
-// asks for what this loader does not give, or whose addresses contradict each other.
+// Looks for the header in the first 8 KiB. Nullopt: there is none. InvalidArgument: there is one
+// that asks for what this loader does not give, or whose addresses contradict each other.
 absl::StatusOr<std::optional<MultibootHeader>> FindMultibootHeader(std::span<const std::byte> file);
 
 // A header of Multiboot 2, which is another protocol, in the first 32 KiB.

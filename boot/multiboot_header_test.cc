@@ -57,8 +57,8 @@ TEST(MultibootHeaderTest, RequirementsThatCannotBeMetAreRefused) {
 }
 
 TEST(MultibootHeaderTest, AddressFieldsSayWhereTheFileGoes) {
-  const auto header = FindMultibootHeader(
-      WithAddresses({0x100040, 0x100000, 0x101000, 0x102000, 0x100080}, 0x60));
+  const auto header =
+      FindMultibootHeader(WithAddresses({0x100040, 0x100000, 0x101000, 0x102000, 0x100080}, 0x60));
   ASSERT_TRUE(header.ok()) << header.status();
   const auto& addresses = (*header)->addresses;
   ASSERT_TRUE(addresses);
@@ -72,10 +72,10 @@ TEST(MultibootHeaderTest, AddressFieldsSayWhereTheFileGoes) {
 
 TEST(MultibootHeaderTest, AddressesThatContradictEachOtherAreRefused) {
   const std::vector<std::vector<uint32_t>> wrong = {
-      {0x100000, 0x100040, 0, 0, 0x100000},         // load above the header
-      {0x100040, 0x100000, 0, 0, 0x100000},         // begins before the file
-      {0x100000, 0x100000, 0x100000, 0, 0x100000},  // nothing to load
-      {0x100000, 0x100000, 0xff000, 0, 0x100000},   // ends before it begins
+      {0x100000, 0x100040, 0, 0, 0x100000},                // load above the header
+      {0x100040, 0x100000, 0, 0, 0x100000},                // begins before the file
+      {0x100000, 0x100000, 0x100000, 0, 0x100000},         // nothing to load
+      {0x100000, 0x100000, 0xff000, 0, 0x100000},          // ends before it begins
       {0x100000, 0x100000, 0x102000, 0x101000, 0x100000},  // bss ends inside
   };
   for (const auto& fields : wrong) {

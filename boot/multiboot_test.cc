@@ -23,11 +23,8 @@ class MultibootTest : public ::testing::Test {
   }
   static MultibootHeader Flat(uint32_t load, uint32_t load_end, uint32_t bss_end) {
     MultibootHeader header;
-    header.addresses = {.file_offset = 8,
-                        .load = load,
-                        .load_end = load_end,
-                        .bss_end = bss_end,
-                        .entry = load};
+    header.addresses = {
+        .file_offset = 8, .load = load, .load_end = load_end, .bss_end = bss_end, .entry = load};
     return header;
   }
   std::string Refusal(const FileBytes& file, const MultibootHeader& header) {
@@ -97,19 +94,17 @@ TEST_F(MultibootTest, ModulesThatDoNotFitAreRefused) {
   EXPECT_NE(refused.status().message().find("module 2 of 2: 7340032 bytes at 0x201000"),
             absl::string_view::npos)
       << refused.status();
-  const auto wordy = PrepareMultiboot({.entry = 0x100020,
-                                       .kernel_end = 0x200000,
-                                       .modules = {{small, std::string(600'000, 'c')}}},
-                                      ram_.memory());
+  const auto wordy = PrepareMultiboot(
+      {.entry = 0x100020, .kernel_end = 0x200000, .modules = {{small, std::string(600'000, 'c')}}},
+      ram_.memory());
   ASSERT_FALSE(wordy.ok());
   EXPECT_NE(wordy.status().message().find("module command line: 600001 bytes"),
             absl::string_view::npos);
 }
 
 TEST_F(MultibootTest, AddressFieldsPlaceABareImage) {
-  const auto loaded =
-      LoadMultiboot(ToBytes("skipped-image-rest"), Flat(0x100000, 0x100005, 0x100010),
-                    ram_.memory());
+  const auto loaded = LoadMultiboot(ToBytes("skipped-image-rest"),
+                                    Flat(0x100000, 0x100005, 0x100010), ram_.memory());
   ASSERT_TRUE(loaded.ok()) << loaded.status();
   EXPECT_EQ(ram_.String(0x100000, 5), "image");
   EXPECT_EQ(ram_.String(0x100005, 11), std::string(11, 0));
@@ -130,8 +125,9 @@ TEST_F(MultibootTest, WithoutEndsItIsTheWholeFileAndNoBss) {
 
 TEST_F(MultibootTest, BareImagesThatDoNotFitAreRefused) {
   const FileBytes file = ToBytes("skipped-image-rest");
-  EXPECT_NE(Refusal(file, Flat(0x100000, 0x100100, 0)).find("loads 256 bytes from 8, but the file "
-                                                            "has 18"),
+  EXPECT_NE(Refusal(file, Flat(0x100000, 0x100100, 0))
+                .find("loads 256 bytes from 8, but the file "
+                      "has 18"),
             std::string::npos);
   EXPECT_NE(Refusal(file, Flat(0xf0000, 0, 0)).find("0xf0000"), std::string::npos);
   EXPECT_NE(Refusal(file, Flat(0x7fffff, 0, 0)).find("--memory"), std::string::npos);

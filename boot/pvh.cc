@@ -15,10 +15,11 @@ constexpr uint32_t kStartVersion = 1;
 // A kernel entered with 32-bit addresses finds its modules below 4 GiB, where all low RAM is.
 constexpr uint64_t kInitrdReach = 0xffffffff;
 
-/*  0        4         8       12            16        24        32     40       48       52       56
+/*  0        4         8       12            16        24        32     40       48       52 56
  *  +--------+---------+-------+-------------+---------+---------+------+--------+--------+--------+
  *  | magic  | version | flags | nr_modules  | modlist | cmdline | rsdp | memmap | nr_map | (zero) |
- *  +--------+---------+-------+-------------+---------+---------+------+--------+--------+--------+ */
+ *  +--------+---------+-------+-------------+---------+---------+------+--------+--------+--------+
+ */
 struct StartInfo {
   uint32_t magic;
   uint32_t version;

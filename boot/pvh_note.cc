@@ -14,8 +14,8 @@ namespace {
 constexpr char kXen[] = "Xen";  // its final zero belongs to the note's name
 constexpr uint32_t kPhys32Entry = 18;
 
-// One note after the other in a PT_NOTE segment: header, name, descriptor, each padded to 4 bytes or,
-// in segments aligned to 8, to that.
+// One note after the other in a PT_NOTE segment: header, name, descriptor, each padded to 4 bytes
+// or, in segments aligned to 8, to that.
 class NoteReader {
  public:
   NoteReader(std::span<const std::byte> notes, uint64_t alignment)
@@ -60,8 +60,8 @@ bool IsPvhEntry(const NoteReader::Note& note) {
 absl::StatusOr<uint32_t> EntryOf(std::span<const std::byte> descriptor) {
   uint64_t entry = 0;
   if (descriptor.size() != sizeof(uint32_t) && descriptor.size() != sizeof(uint64_t)) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "kernel: its PVH note has ", descriptor.size(), " bytes; an address of 4 or 8 is meant"));
+    return absl::InvalidArgumentError(absl::StrCat("kernel: its PVH note has ", descriptor.size(),
+                                                   " bytes; an address of 4 or 8 is meant"));
   }
   std::memcpy(&entry, descriptor.data(), descriptor.size());
   if (entry > UINT32_MAX) {

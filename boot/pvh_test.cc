@@ -37,8 +37,7 @@ TEST_F(PvhTest, StartInfo) {
 
 TEST_F(PvhTest, InitrdIsTheOnlyModule) {
   const FileBytes initrd = ToBytes("initrd");
-  const uint64_t info =
-      Prepare({.entry = 0x200000, .kernel_end = 0x300000, .initrd = initrd});
+  const uint64_t info = Prepare({.entry = 0x200000, .kernel_end = 0x300000, .initrd = initrd});
   EXPECT_EQ(ram_.At<uint32_t>(info + kModuleCount), 1u);
   const auto module = ram_.At<uint64_t>(info + kModules);
   EXPECT_EQ(ram_.At<uint64_t>(module), 0x7ff000u);
@@ -61,15 +60,14 @@ TEST_F(PvhTest, MemoryMap) {
 
 TEST_F(PvhTest, WhatDoesNotFitIsRefused) {
   const FileBytes initrd(8 << 20);
-  const auto large = PreparePvh({.entry = 0x200000, .kernel_end = 0x300000, .initrd = initrd},
-                                ram_.memory());
+  const auto large =
+      PreparePvh({.entry = 0x200000, .kernel_end = 0x300000, .initrd = initrd}, ram_.memory());
   ASSERT_FALSE(large.ok());
   EXPECT_NE(large.status().message().find("initrd: 8388608 bytes, but only 5242880"),
             absl::string_view::npos);
-  const auto wordy = PreparePvh({.entry = 0x200000,
-                                 .kernel_end = 0x300000,
-                                 .command_line = std::string(1 << 20, 'c')},
-                                ram_.memory());
+  const auto wordy = PreparePvh(
+      {.entry = 0x200000, .kernel_end = 0x300000, .command_line = std::string(1 << 20, 'c')},
+      ram_.memory());
   ASSERT_FALSE(wordy.ok());
   EXPECT_NE(wordy.status().message().find("command line: 1048577 bytes"), absl::string_view::npos);
 }

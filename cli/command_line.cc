@@ -6,8 +6,10 @@ namespace hv::cli {
 namespace {
 
 constexpr char kFooter[] =
-    "Exit status: 0 done, or the guest switched itself off; 2 the command line makes no sense; 4 hvd "
-    "refused the request; 6 no hvd could be reached; 8 the guest crashed; 10 a part of hv failed; 12 "
+    "Exit status: 0 done, or the guest switched itself off; 2 the command line makes no sense; 4 "
+    "hvd "
+    "refused the request; 6 no hvd could be reached; 8 the guest crashed; 10 a part of hv failed; "
+    "12 "
     "the machine was ended before its guest switched itself off. A guest that writes v to the "
     "debug-exit port makes run and wait exit with (v << 1) | 1, which is odd.";
 
@@ -19,7 +21,8 @@ void AddRun(CLI::App& app, Options& options) {
   CLI::App* run = app.add_subcommand(
       "run",
       "Create a machine, start it, and show its console. Ctrl-] leaves the console and the machine "
-      "running; when the guest switches itself off the machine is deleted. Starts a private hvd when "
+      "running; when the guest switches itself off the machine is deleted. Starts a private hvd "
+      "when "
       "none listens");
   hv::v1::MachineConfig* config = &options.config;
   const auto text = [run](const char* flag, const char* help, auto set) {
@@ -29,15 +32,16 @@ void AddRun(CLI::App& app, Options& options) {
        [config](const std::string& path) { config->set_kernel(path); })
       ->required()
       ->type_name("FILE");
-  text("--initrd", "Initial RAM disk",
-       [config](const std::string& path) { config->set_initrd(path); })
-      ->type_name("FILE");
-  text("--append", "Command line of the kernel",
-       [config](const std::string& line) { config->set_command_line(line); })
-      ->type_name("TEXT");
-  run->add_option("--module", options.modules,
-                  "Multiboot module: a file, and after the first blank its command line; repeat for "
-                  "more")
+  text("--initrd", "Initial RAM disk", [config](const std::string& path) {
+    config->set_initrd(path);
+  })->type_name("FILE");
+  text("--append", "Command line of the kernel", [config](const std::string& line) {
+    config->set_command_line(line);
+  })->type_name("TEXT");
+  run->add_option(
+         "--module", options.modules,
+         "Multiboot module: a file, and after the first blank its command line; repeat for "
+         "more")
       ->type_name("FILE[ TEXT]")
       ->allow_extra_args(false);
   run->add_option_function<uint32_t>(
@@ -55,9 +59,9 @@ void AddRun(CLI::App& app, Options& options) {
   text("--engine", "What executes the guest: auto or soft (default auto)",
        [config](const std::string& engine) { config->set_engine(engine); })
       ->type_name("ENGINE");
-  text("--name", "Name of the machine (default: vm-PID)",
-       [config](const std::string& name) { config->set_name(name); })
-      ->type_name("NAME");
+  text("--name", "Name of the machine (default: vm-PID)", [config](const std::string& name) {
+    config->set_name(name);
+  })->type_name("NAME");
   run->add_flag("--detach,-d", options.detach, "Print the machine's name and leave it running");
   run->add_flag_callback(
       "--debug-exit", [config] { config->set_debug_exit(true); },
@@ -81,9 +85,10 @@ void AddMemory(CLI::App& app, Options& options) {
   AddMachine(memory, options);
   CLI::Option* dirty_log =
       memory
-          ->add_option("--dirty-log", options.dirty_log,
-                       "on: begin to note which pages are written; take: show which were since then "
-                       "or since the last take; off: note no more")
+          ->add_option(
+              "--dirty-log", options.dirty_log,
+              "on: begin to note which pages are written; take: show which were since then "
+              "or since the last take; off: note no more")
           ->type_name("on|off|take")
           ->check(CLI::IsMember({"on", "off", "take"}));
   CLI::Option* protect =
@@ -99,8 +104,7 @@ void AddMemory(CLI::App& app, Options& options) {
 }
 
 void AddOthers(CLI::App& app, Options& options) {
-  app.add_subcommand("ps", "List machines")
-      ->add_flag("--quiet,-q", options.quiet, "Names only");
+  app.add_subcommand("ps", "List machines")->add_flag("--quiet,-q", options.quiet, "Names only");
   CLI::App* inspect = app.add_subcommand("inspect", "Show one machine: configuration, state, exit");
   AddMachine(inspect, options);
   inspect->add_flag("--registers,-r", options.registers,
@@ -108,9 +112,10 @@ void AddOthers(CLI::App& app, Options& options) {
   inspect->add_flag("--memory,-m", options.show_memory,
                     "Also its guest-physical map: RAM, ROM, who answers at which port and address, "
                     "accesses to what nobody owns");
-  inspect->add_option("--translate,-t", options.translate,
-                      "Instead: what a linear address is to a vCPU now, by its page tables; a running "
-                      "guest is paused for that moment")
+  inspect
+      ->add_option("--translate,-t", options.translate,
+                   "Instead: what a linear address is to a vCPU now, by its page tables; a running "
+                   "guest is paused for that moment")
       ->type_name("ADDRESS");
   inspect->add_option("--vcpu", options.vcpu, "The vCPU that --translate is about (default 0)")
       ->type_name("N")
@@ -120,8 +125,8 @@ void AddOthers(CLI::App& app, Options& options) {
                                 "Show a machine's processes: what each maps, its progress, its "
                                 "messages per second, what holds it in"),
              options);
-  CLI::App* console = app.add_subcommand(
-      "console", "Attach this terminal to a machine's console; Ctrl-] leaves");
+  CLI::App* console =
+      app.add_subcommand("console", "Attach this terminal to a machine's console; Ctrl-] leaves");
   AddMachine(console, options);
   console->add_flag("--all,-a", options.all_output,
                     "Begin with all output that is kept, not with the last lines");
@@ -139,11 +144,11 @@ void AddOthers(CLI::App& app, Options& options) {
   remove->add_flag("--force,-f", options.force, "Also a running one");
   AddMachine(app.add_subcommand("wait", "Wait until a machine has stopped; exits as run does"),
              options);
-  CLI::App* stats =
-      app.add_subcommand("stats", "Show a guest's exits by reason and by service");
+  CLI::App* stats = app.add_subcommand("stats", "Show a guest's exits by reason and by service");
   AddMachine(stats, options);
-  stats->add_option("--interval,-i", options.interval_seconds,
-                    "Count for so many seconds and show rates too")
+  stats
+      ->add_option("--interval,-i", options.interval_seconds,
+                   "Count for so many seconds and show rates too")
       ->type_name("SECONDS")
       ->check(CLI::Range(0.0, 3600.0).description(""));  // else it is shown with the type name
   app.add_subcommand("doctor", "Say what this host offers to hv, what is missing, and what to do");
@@ -174,14 +179,16 @@ std::unique_ptr<CLI::App> MakeApp(Options& options) {
   app->fallthrough();
   app->footer(kFooter);
   app->failure_message(Complaint);
-  app->add_option("--socket", options.socket,
-                  "hvd's socket (default: $HV_SOCKET, else hvd.sock in the runtime folder, which is "
-                  "$XDG_RUNTIME_DIR/hv, /run/hv for root, or /tmp/hv-UID)")
+  app->add_option(
+         "--socket", options.socket,
+         "hvd's socket (default: $HV_SOCKET, else hvd.sock in the runtime folder, which is "
+         "$XDG_RUNTIME_DIR/hv, /run/hv for root, or /tmp/hv-UID)")
       ->type_name("PATH");
   app->add_option("--libexec", options.libexec,
                   "Folder of hvd and the parts it starts (default: beside hvctl)")
       ->type_name("FOLDER");
-  app->add_flag("--json", options.json, "Print JSON, fields named as in hv/v1/machine.proto and memory.proto");
+  app->add_flag("--json", options.json,
+                "Print JSON, fields named as in hv/v1/machine.proto and memory.proto");
   AddRun(*app, options);
   AddOthers(*app, options);
   return app;

@@ -46,9 +46,9 @@ TEST(CommandLineTest, MemoryIsShownOrChangedInOneWayAtATime) {
   EXPECT_EQ(Parse("memory vm --dirty-log take").dirty_log, "take");
   EXPECT_EQ(Parse("memory vm --protect 0x1000+4K").protect, "0x1000+4K");
   EXPECT_EQ(Parse("memory vm --unprotect 0x1000+4K").unprotect, "0x1000+4K");
-  for (const char* line : {"memory", "memory vm --dirty-log maybe", "memory vm --protect",
-                           "memory vm --protect 0+1 --unprotect 0+1",
-                           "memory vm --dirty-log on --protect 0+1"}) {
+  for (const char* line :
+       {"memory", "memory vm --dirty-log maybe", "memory vm --protect",
+        "memory vm --protect 0+1 --unprotect 0+1", "memory vm --dirty-log on --protect 0+1"}) {
     EXPECT_THROW(Parse(line), CLI::ParseError) << line;
   }
 }
@@ -62,9 +62,9 @@ TEST(CommandLineTest, InspectTranslatesForOneVcpu) {
 }
 
 TEST(CommandLineTest, WhatMakesNoSenseIsRefused) {
-  for (const char* line : {"", "fly", "run", "run --kernel", "run --kernel k --cpus many",
-                           "run --kernel k --cpus 0", "inspect",
-                           "stats vm --interval -1", "completion tcsh", "ps extra"}) {
+  for (const char* line :
+       {"", "fly", "run", "run --kernel", "run --kernel k --cpus many", "run --kernel k --cpus 0",
+        "inspect", "stats vm --interval -1", "completion tcsh", "ps extra"}) {
     EXPECT_THROW(Parse(line), CLI::ParseError) << line;
   }
 }
@@ -83,11 +83,13 @@ std::string ComplaintAbout(const std::string& line) {
 }
 
 TEST(CommandLineTest, AnUnknownCommandIsNamed) {
-  EXPECT_EQ(ComplaintAbout("fly vm"), "hvctl: there is no command 'fly'; hvctl --help lists them\n");
+  EXPECT_EQ(ComplaintAbout("fly vm"),
+            "hvctl: there is no command 'fly'; hvctl --help lists them\n");
 }
 
 TEST(CommandLineTest, WhatIsMissingIsNamed) {
-  EXPECT_EQ(ComplaintAbout("inspect"), "hvctl: machine is required; --help says what is possible\n");
+  EXPECT_EQ(ComplaintAbout("inspect"),
+            "hvctl: machine is required; --help says what is possible\n");
   EXPECT_EQ(ComplaintAbout("run --kernel k --cpus 0"),
             "hvctl: --cpus: 0: 1 to 64 are possible; --help says what is possible\n");
 }

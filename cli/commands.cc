@@ -4,8 +4,8 @@
 #include <cstdio>
 #include <thread>
 
-#include "absl/strings/str_cat.h"
 #include "abi/version.h"
+#include "absl/strings/str_cat.h"
 #include "cli/completion.h"
 #include "cli/console_command.h"
 #include "cli/ending_signals.h"
@@ -25,8 +25,8 @@ namespace {
 
 using StatusOrExit = absl::StatusOr<int>;
 
-// How long an hvd may take from its claim of the socket to listening, or from its last machine's end to
-// its own.
+// How long an hvd may take from its claim of the socket to listening, or from its last machine's
+// end to its own.
 constexpr std::chrono::seconds kHandOverTimeout{10};
 constexpr std::chrono::milliseconds kHandOverPoll{20};
 
@@ -139,8 +139,8 @@ int Version(const Options& options) {
     if (reached) hvd = *std::move(response);
   }
   if (options.json) {
-    Print(absl::StrCat("{\n \"hvctl\": \"", hvd::kVersion, "\",\n \"hvd\": ",
-                       reached ? ShowJson(hvd) : "null\n", "}\n"));
+    Print(absl::StrCat("{\n \"hvctl\": \"", hvd::kVersion,
+                       "\",\n \"hvd\": ", reached ? ShowJson(hvd) : "null\n", "}\n"));
     return kOk;
   }
   Print(absl::StrCat("hvctl ", hvd::kVersion, ", ABI ", HV_ABI_MAJOR, ".", HV_ABI_MINOR, "\n"));

@@ -7,8 +7,8 @@
 
 namespace hv::cli {
 
-// Carries out the subcommand that `app` parsed into `options`; returns hvctl's exit status. Failures
-// are told on standard error.
+// Carries out the subcommand that `app` parsed into `options`; returns hvctl's exit status.
+// Failures are told on standard error.
 int Execute(const CLI::App& app, Options& options);
 
 }  // namespace hv::cli

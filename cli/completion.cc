@@ -28,7 +28,8 @@ std::string Taking(const CLI::App& app, const std::vector<std::string>& types) {
   std::vector<std::string> names;
   for (const CLI::App* command : Shown(app)) {
     for (const CLI::Option* option : command->get_options()) {
-      const bool wanted = std::find(types.begin(), types.end(), option->get_type_name()) != types.end();
+      const bool wanted =
+          std::find(types.begin(), types.end(), option->get_type_name()) != types.end();
       for (const std::string& name : option->get_lnames()) {
         if (wanted) names.push_back("--" + name);
       }
@@ -62,12 +63,14 @@ std::string BashCompletion(const CLI::App& app) {
       "    esac\n"
       "  done\n"
       "  case $before in\n"
-      "    --socket|--libexec|", Taking(app, {"FILE", "FILE[ TEXT]"}),
+      "    --socket|--libexec|",
+      Taking(app, {"FILE", "FILE[ TEXT]"}),
       ") COMPREPLY=($(compgen -f -- \"$word\")); return ;;\n"
       "    --engine) COMPREPLY=($(compgen -W 'auto soft' -- \"$word\")); return ;;\n"
       "  esac\n"
       "  case $command in\n"
-      "    '') words=\"", absl::StrJoin(commands, " "), " ", Flags(app), "\" ;;\n", cases,
+      "    '') words=\"",
+      absl::StrJoin(commands, " "), " ", Flags(app), "\" ;;\n", cases,
       "  esac\n"
       "  if [[ -n $names && $word != -* ]]; then\n"
       "    words=$(hvctl ps --quiet 2>/dev/null)\n"

@@ -14,8 +14,7 @@ namespace {
 std::string Offered(const std::string& words) {
   Options options;
   const std::string path = testing::TempDir() + "completion.bash";
-  std::ofstream(path) << BashCompletion(*MakeApp(options))
-                      << "hvctl() { echo alpha; echo beta; }\n"
+  std::ofstream(path) << BashCompletion(*MakeApp(options)) << "hvctl() { echo alpha; echo beta; }\n"
                       << "COMP_WORDS=(" << words << ")\nCOMP_CWORD=$((${#COMP_WORDS[@]} - 1))\n"
                       << "_hvctl\necho \"${COMPREPLY[*]}\"\n";
   FILE* shell = popen(("bash " + path).c_str(), "r");

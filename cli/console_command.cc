@@ -28,16 +28,16 @@ absl::StatusOr<hv::v1::Machine> Show(HvdClient& client, const std::string& name)
   return response->machine();
 }
 
-// The console of a machine until the user leaves or everything the machine wrote to its end has been
-// shown.
+// The console of a machine until the user leaves or everything the machine wrote to its end has
+// been shown.
 struct Shown {
   ConsoleSession::End end;
-  absl::Status status;  // of the stream
+  absl::Status status;                                               // of the stream
   absl::StatusOr<hv::v1::MachineExit> exit = hv::v1::MachineExit();  // kOver: how the machine ended
 };
 
-Shown ShowConsole(HvdClient& client, const std::string& name, uint64_t from_offset, bool whole_lines,
-                  int signals) {
+Shown ShowConsole(HvdClient& client, const std::string& name, uint64_t from_offset,
+                  bool whole_lines, int signals) {
   const RawTerminal terminal(STDIN_FILENO);
   ConsoleSession session(client, name, from_offset, whole_lines,
                          {.input = STDIN_FILENO,
@@ -107,7 +107,8 @@ absl::StatusOr<int> RunMachine(HvdClient& client, const Options& options, int si
   start.set_name(name);
   const auto started = client.Call(&Stub::Start, start);
   if (!started.ok()) {
-    if (auto gone = Delete(client, name); !gone.ok()) Tell(absl::StrCat("hvctl: ", gone.message(), "\n"));
+    if (auto gone = Delete(client, name); !gone.ok())
+      Tell(absl::StrCat("hvctl: ", gone.message(), "\n"));
     return started.status();
   }
   if (options.detach) {

@@ -15,8 +15,8 @@ absl::Status CreateMachine(HvdClient& client, const Options& options);
 
 // `signals`: of HoldEndingSignals().
 //
-// Starts the machine, shows its console to its end, to a signal, or until nobody reads it; deletes it.
-// Returns the exit status. REQUIRES: CreateMachine was OK.
+// Starts the machine, shows its console to its end, to a signal, or until nobody reads it; deletes
+// it. Returns the exit status. REQUIRES: CreateMachine was OK.
 absl::StatusOr<int> RunMachine(HvdClient& client, const Options& options, int signals);
 
 // Shows the console until the user leaves or the machine stops.

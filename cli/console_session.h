@@ -16,20 +16,21 @@
 
 namespace hv::cli {
 
-// Shows output and sends what is typed until the user leaves (Ctrl-], at a terminal), a signal comes,
-// or there is nothing more to show. Three threads: the caller's reads `input` and signals, one reads
-// the stream, one writes it, since each of them may have to wait for the guest.
+// Shows output and sends what is typed until the user leaves (Ctrl-], at a terminal), a signal
+// comes, or there is nothing more to show. Three threads: the caller's reads `input` and signals,
+// one reads the stream, one writes it, since each of them may have to wait for the guest.
 class ConsoleSession {
  public:
   enum class End { kLeft, kSignal, kUnread, kOver };  // kUnread: nobody reads the output any more
   struct Ports {
-    int input;   // descriptor; an end of file is not typed
-    int output;  // descriptor
+    int input;    // descriptor; an end of file is not typed
+    int output;   // descriptor
     int signals;  // signalfd of what ends a session
     bool escape;  // Ctrl-] leaves
   };
 
-  // Shows from output byte `from_offset` on; with `whole_lines`, from the first line that begins there.
+  // Shows from output byte `from_offset` on; with `whole_lines`, from the first line that begins
+  // there.
   ConsoleSession(HvdClient& client, const std::string& machine, uint64_t from_offset,
                  bool whole_lines, const Ports& ports);
   ~ConsoleSession();
@@ -54,9 +55,10 @@ class ConsoleSession {
   UniqueFd over_;  // eventfd: the receiver is done
   InputQueue typed_;
   grpc::ClientContext context_;
-  std::unique_ptr<grpc::ClientReaderWriter<hv::v1::ConsoleRequest, hv::v1::ConsoleResponse>> stream_;
+  std::unique_ptr<grpc::ClientReaderWriter<hv::v1::ConsoleRequest, hv::v1::ConsoleResponse>>
+      stream_;
   std::mutex mutex_;
-  uint64_t shown_ = 0;             // output bytes seen, as numbered by hvd
+  uint64_t shown_ = 0;  // output bytes seen, as numbered by hvd
   std::optional<uint64_t> end_at_;
   absl::Status status_;
   bool unread_ = false;

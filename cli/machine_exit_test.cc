@@ -9,10 +9,10 @@ namespace {
 
 TEST(MachineExitTest, EveryCauseHasAStatusThatScriptsCanTell) {
   const std::map<hv::v1::ExitCause, int> expected{
-      {hv::v1::EXIT_CAUSE_UNSPECIFIED, 10},  {hv::v1::EXIT_CAUSE_POWER_OFF, 0},
-      {hv::v1::EXIT_CAUSE_RESET, 12},        {hv::v1::EXIT_CAUSE_DEBUG_EXIT, 33},
-      {hv::v1::EXIT_CAUSE_TRIPLE_FAULT, 8},  {hv::v1::EXIT_CAUSE_UNSUPPORTED, 8},
-      {hv::v1::EXIT_CAUSE_STOPPED, 12},      {hv::v1::EXIT_CAUSE_KERNEL_DIED, 10},
+      {hv::v1::EXIT_CAUSE_UNSPECIFIED, 10},   {hv::v1::EXIT_CAUSE_POWER_OFF, 0},
+      {hv::v1::EXIT_CAUSE_RESET, 12},         {hv::v1::EXIT_CAUSE_DEBUG_EXIT, 33},
+      {hv::v1::EXIT_CAUSE_TRIPLE_FAULT, 8},   {hv::v1::EXIT_CAUSE_UNSUPPORTED, 8},
+      {hv::v1::EXIT_CAUSE_STOPPED, 12},       {hv::v1::EXIT_CAUSE_KERNEL_DIED, 10},
       {hv::v1::EXIT_CAUSE_INTERNAL_ERROR, 10}};
   for (int cause = 0; cause < hv::v1::ExitCause_ARRAYSIZE; ++cause) {
     hv::v1::MachineExit exit;

@@ -27,7 +27,8 @@ std::string Literal(const std::string& text) {
 
 std::string Names(const CLI::Option& option) {
   std::vector<std::string> names;
-  for (const std::string& name : option.get_snames()) names.push_back("\\fB\\-" + Literal(name) + "\\fR");
+  for (const std::string& name : option.get_snames())
+    names.push_back("\\fB\\-" + Literal(name) + "\\fR");
   for (const std::string& name : option.get_lnames()) {
     names.push_back("\\fB\\-\\-" + Literal(name) + "\\fR");
   }
@@ -46,12 +47,12 @@ void AddOptions(const CLI::App& app, std::string& page) {
 }  // namespace
 
 std::string ManPage(const CLI::App& app) {
-  std::string page = absl::StrCat(
-      ".TH HVCTL 1 \"\" \"hv ", hvd::kVersion, "\" \"hv\"\n.SH NAME\n",
-      "hvctl \\- run and control virtual machines\n.SH SYNOPSIS\n"
-      ".B hvctl\n[\\fIoptions\\fR] \\fIcommand\\fR [\\fIoptions of the command\\fR]\n"
-      ".SH DESCRIPTION\n",
-      Literal(app.get_description()), "\n.SH OPTIONS\n");
+  std::string page =
+      absl::StrCat(".TH HVCTL 1 \"\" \"hv ", hvd::kVersion, "\" \"hv\"\n.SH NAME\n",
+                   "hvctl \\- run and control virtual machines\n.SH SYNOPSIS\n"
+                   ".B hvctl\n[\\fIoptions\\fR] \\fIcommand\\fR [\\fIoptions of the command\\fR]\n"
+                   ".SH DESCRIPTION\n",
+                   Literal(app.get_description()), "\n.SH OPTIONS\n");
   AddOptions(app, page);
   absl::StrAppend(&page, ".SH COMMANDS\n");
   for (const CLI::App* command : app.get_subcommands({})) {

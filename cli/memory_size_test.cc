@@ -17,8 +17,8 @@ TEST(MemorySizeTest, SuffixesAreBinary) {
 }
 
 TEST(MemorySizeTest, WhatIsNoSizeIsRefusedByValue) {
-  for (const char* text : {"", "G", "-1", "1.5G", "1GB", "12X", "1 G", "99999999999999999999",
-                           "99999999999T"}) {
+  for (const char* text :
+       {"", "G", "-1", "1.5G", "1GB", "12X", "1 G", "99999999999999999999", "99999999999T"}) {
     const auto size = ParseMemorySize(text);
     EXPECT_EQ(size.status().code(), absl::StatusCode::kInvalidArgument) << text;
     EXPECT_NE(size.status().message().find(text), absl::string_view::npos);

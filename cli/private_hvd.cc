@@ -58,9 +58,8 @@ absl::Status StartPrivateHvd(const std::string& program, const std::string& sock
   const UniqueFd ready(ends[0]);
   UniqueFd told(ends[1]);
 
-  std::vector<std::string> arguments{program,   "--socket",
-                                     socket,    "--exit-when-idle",
-                                     "--ready-fd", std::to_string(kReadyFd)};
+  std::vector<std::string> arguments{
+      program, "--socket", socket, "--exit-when-idle", "--ready-fd", std::to_string(kReadyFd)};
   if (!libexec.empty()) arguments.insert(arguments.end(), {"--libexec", libexec});
   std::vector<char*> pointers;
   for (std::string& argument : arguments) pointers.push_back(argument.data());

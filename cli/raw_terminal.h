@@ -5,7 +5,8 @@
 
 namespace hv::cli {
 
-// Raw from construction to destruction, if the descriptor is a terminal; every key goes to the guest.
+// Raw from construction to destruction, if the descriptor is a terminal; every key goes to the
+// guest.
 class RawTerminal {
  public:
   explicit RawTerminal(int fd);

@@ -38,7 +38,8 @@ std::string StateName(hv::v1::MachineState state) {
   const std::string full = hv::v1::MachineState_Name(state);
   constexpr char kPrefix[] = "MACHINE_STATE_";
   std::string name = full.rfind(kPrefix, 0) == 0 ? full.substr(sizeof(kPrefix) - 1) : full;
-  std::transform(name.begin(), name.end(), name.begin(), [](unsigned char c) { return tolower(c); });
+  std::transform(name.begin(), name.end(), name.begin(),
+                 [](unsigned char c) { return tolower(c); });
   return name;
 }
 
@@ -55,9 +56,8 @@ std::string ShowMachines(const std::vector<hv::v1::Machine>& machines, int64_t n
   for (const auto& machine : machines) {
     table.Add({machine.config().name(), StateName(machine.state()),
                ShowDuration(now_unix_ns - machine.state_since_unix_ns()),
-               absl::StrCat(machine.config().cpus()),
-               ShowBytes(machine.config().memory_bytes()), machine.engine(),
-               ExitInBrief(machine)});
+               absl::StrCat(machine.config().cpus()), ShowBytes(machine.config().memory_bytes()),
+               machine.engine(), ExitInBrief(machine)});
   }
   return table.Show();
 }
@@ -102,8 +102,8 @@ std::string ShowMachine(const hv::v1::GetMachineResponse& response, int64_t now_
 }
 
 std::string ShowServices(const hv::v1::ListServicesResponse& response) {
-  Table table({"NAME", "PID>", "STANDBY>", "EPOCH>", "STATE", "MSG/S>", "RECEIVED>", "SENT>", "REFUSED>",
-               "STEPS>", "RESIDENT>", "PRIVATE>"});
+  Table table({"NAME", "PID>", "STANDBY>", "EPOCH>", "STATE", "MSG/S>", "RECEIVED>", "SENT>",
+               "REFUSED>", "STEPS>", "RESIDENT>", "PRIVATE>"});
   for (const auto& service : response.services()) {
     table.Add({service.name(), absl::StrCat(service.pid()),
                service.standby_pid() != 0 ? absl::StrCat(service.standby_pid()) : "-",

@@ -20,27 +20,19 @@ std::string ShowSpan(uint64_t first, uint64_t last) {
 
 std::string KindName(hv::v1::MemoryKind kind) {
   switch (kind) {
-    case hv::v1::MEMORY_KIND_RAM:
-      return "RAM";
-    case hv::v1::MEMORY_KIND_ROM:
-      return "ROM";
-    default:
-      return "no memory";
+    case hv::v1::MEMORY_KIND_RAM: return "RAM";
+    case hv::v1::MEMORY_KIND_ROM: return "ROM";
+    default: return "no memory";
   }
 }
 
 const char* ModeName(hv::v1::PagingMode mode) {
   switch (mode) {
-    case hv::v1::PAGING_MODE_NONE:
-      return "off";
-    case hv::v1::PAGING_MODE_32_BIT:
-      return "32-bit";
-    case hv::v1::PAGING_MODE_PAE:
-      return "PAE";
-    case hv::v1::PAGING_MODE_4_LEVEL:
-      return "4-level";
-    default:
-      return "?";
+    case hv::v1::PAGING_MODE_NONE: return "off";
+    case hv::v1::PAGING_MODE_32_BIT: return "32-bit";
+    case hv::v1::PAGING_MODE_PAE: return "PAE";
+    case hv::v1::PAGING_MODE_4_LEVEL: return "4-level";
+    default: return "?";
   }
 }
 
@@ -52,16 +44,14 @@ const char* LevelName(uint32_t level) {
 std::string Failure(const hv::v1::Translation& walk) {
   const char* entry = LevelName(walk.failed_level());
   switch (walk.outcome()) {
-    case hv::v1::TRANSLATION_OUTCOME_NOT_CANONICAL:
-      return "the address is not canonical";
+    case hv::v1::TRANSLATION_OUTCOME_NOT_CANONICAL: return "the address is not canonical";
     case hv::v1::TRANSLATION_OUTCOME_NOT_PRESENT:
       return absl::StrCat("the ", entry, " is not present");
     case hv::v1::TRANSLATION_OUTCOME_RESERVED_BITS:
       return absl::StrCat("the ", entry, " has reserved bits set");
     case hv::v1::TRANSLATION_OUTCOME_NO_TABLE:
       return absl::StrCat("no RAM where the ", entry, " should be");
-    default:
-      return "?";
+    default: return "?";
   }
 }
 

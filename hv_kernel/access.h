@@ -20,8 +20,8 @@ class AccessServer {
   AccessServer(const Router& router, const LineMap& lines, Statistics& statistics)
       : router_(router), lines_(lines), statistics_(statistics) {}
 
-  // REQUIRES: exit.reason is one of kPortRead ... kCr8Write. Completes the exit at `vcpu` unless the
-  // machine is stopping. After kMachineEvent, `event()` says what the guest asked for.
+  // REQUIRES: exit.reason is one of kPortRead ... kCr8Write. Completes the exit at `vcpu` unless
+  // the machine is stopping. After kMachineEvent, `event()` says what the guest asked for.
   Result Serve(const Exit& exit, VcpuEngine& vcpu);
 
   const StopReport& event() const { return event_; }

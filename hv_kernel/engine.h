@@ -1,9 +1,9 @@
 // The contract between hv_kernel's run loop and whatever executes guest instructions.
 //
-// An engine enters and leaves guests; it knows no device, no interrupt controller and no timer. What
-// an instruction needs from the rest of the machine comes out of Run() as an Exit and goes back in
-// through Complete*(). Everything shared by engines (routing, injection protocol, statistics) lives
-// above this line, once.
+// An engine enters and leaves guests; it knows no device, no interrupt controller and no timer.
+// What an instruction needs from the rest of the machine comes out of Run() as an Exit and goes
+// back in through Complete*(). Everything shared by engines (routing, injection protocol,
+// statistics) lives above this line, once.
 #pragma once
 
 #include <atomic>
@@ -35,7 +35,7 @@ enum class ExitReason : uint8_t {
   kCr8Write,         // data = new CR8; wants CompleteWrite or CompleteWithFault
   kHalt,             // HLT executed; RIP is after it
   kShutdown,         // triple fault
-  kUnsupported,      // an instruction or a mode the engine cannot run; VcpuEngine::Describe() says what
+  kUnsupported,  // an instruction or a mode the engine cannot run; VcpuEngine::Describe() says what
 };
 
 struct Exit {

@@ -15,8 +15,8 @@ class HaltSleep final : public HaltWait {
 
   void WaitForAttention(const std::atomic<uint32_t>& attention) override {
     const uint32_t word = sleeper_.Declare();
-    // Whoever sets the word wakes afterwards: what is set before this look is seen by it, what is set
-    // later ends the sleep. Pairs with the release stores of vcpu_svc and RunControl's kick.
+    // Whoever sets the word wakes afterwards: what is set before this look is seen by it, what is
+    // set later ends the sleep. Pairs with the release stores of vcpu_svc and RunControl's kick.
     if (attention.load(std::memory_order_acquire) != 0) {
       sleeper_.Cancel();
       return;

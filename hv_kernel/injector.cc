@@ -15,8 +15,8 @@ PendingEvent LoadPending(hv_vcpu_page& page) {
   return PendingEvent(std::atomic_ref<uint64_t>(page.pending).load(std::memory_order_acquire));
 }
 
-// Applies a change of the whole register state. The engine accepts what reset_state.h makes: it is a
-// state a CPU can be in.
+// Applies a change of the whole register state. The engine accepts what reset_state.h makes: it is
+// a state a CPU can be in.
 template <typename Change>
 void ChangeState(VcpuEngine& engine, Change change) {
   auto state = std::make_unique<hv_vcpu_state>();
@@ -27,9 +27,12 @@ void ChangeState(VcpuEngine& engine, Change change) {
 
 }  // namespace
 
-Injector::Injector(hv_vcpu_page& page, VcpuEngine& engine, Line& reports,
-                   Statistics& statistics, bool boot_cpu)
-    : page_(page), engine_(engine), reports_(reports), statistics_(statistics),
+Injector::Injector(hv_vcpu_page& page, VcpuEngine& engine, Line& reports, Statistics& statistics,
+                   bool boot_cpu)
+    : page_(page),
+      engine_(engine),
+      reports_(reports),
+      statistics_(statistics),
       boot_cpu_(boot_cpu) {}
 
 Injector::Result Injector::Offer() {
@@ -91,8 +94,8 @@ Injector::Result Injector::OfferInterrupt(const PendingEvent& event) {
 
 Injector::Result Injector::Take(const PendingEvent& event, uint64_t what) {
   taken_generation_ = event.generation();
-  const uint64_t taken = uint64_t{event.generation()} << HV_PENDING_GENERATION_SHIFT | what |
-                         event.vector();
+  const uint64_t taken =
+      uint64_t{event.generation()} << HV_PENDING_GENERATION_SHIFT | what | event.vector();
   // Pairs with the acquire load in vcpu_svc: what the guest does next comes after.
   std::atomic_ref<uint64_t>(page_.taken).store(taken, std::memory_order_release);
   return reports_.Post(HV_KIND_INJECTED, {}) ? Result::kTaken : Result::kStopping;

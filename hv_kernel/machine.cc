@@ -50,9 +50,9 @@ absl::Status Machine::Attach(const service::Attachment& attachment) {
         absl::StrCat("kernel.cpus: ", config.cpus(), ", must be 1 to ", HV_MAX_VCPUS));
   }
   if (config.boot_state().size() != sizeof(hv_vcpu_state)) {
-    return absl::InvalidArgumentError(absl::StrCat("kernel.boot_state: ",
-                                                   config.boot_state().size(), " bytes, must be ",
-                                                   sizeof(hv_vcpu_state)));
+    return absl::InvalidArgumentError(
+        absl::StrCat("kernel.boot_state: ", config.boot_state().size(), " bytes, must be ",
+                     sizeof(hv_vcpu_state)));
   }
   std::memcpy(&boot_state_, config.boot_state().data(), sizeof(boot_state_));
   tsc_base_ = attachment.manifest().tsc_base();
@@ -102,13 +102,12 @@ absl::Status Machine::MakeVcpu(const service::Attachment& attachment, uint32_t i
     if (!view.ok()) return view.status();
     auto peer = service::FindWake(attachment, segment.peer);
     if (!peer.ok()) return peer.status();
-    vcpu->lines.Add(segment.peer,
-                    std::make_unique<RingLine>(
-                        RingLine::Ends{.view = *view,
-                                       .peer_role = HV_ENDPOINT_ROLE(segment.peer),
-                                       .peer = ring::Waker(*peer),
-                                       .self = ring::Sleeper(*wake)},
-                        *control_, vcpu->statistics));
+    vcpu->lines.Add(segment.peer, std::make_unique<RingLine>(
+                                      RingLine::Ends{.view = *view,
+                                                     .peer_role = HV_ENDPOINT_ROLE(segment.peer),
+                                                     .peer = ring::Waker(*peer),
+                                                     .self = ring::Sleeper(*wake)},
+                                      *control_, vcpu->statistics));
   }
   if (vcpu->lines.Find(HV_ENDPOINT(HV_ROLE_VCPU, 0)) == nullptr ||
       vcpu->lines.Find(HV_ENDPOINT(HV_ROLE_MMU, 0)) == nullptr) {

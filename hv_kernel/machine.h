@@ -21,8 +21,8 @@ namespace hv {
 // All calls from one thread at a time, but where it says otherwise.
 class Machine {
  public:
-  // Builds everything up to the first instruction. InvalidArgument: the manifest is not a machine's;
-  // says what is missing. Unimplemented: an engine this build does not have.
+  // Builds everything up to the first instruction. InvalidArgument: the manifest is not a
+  // machine's; says what is missing. Unimplemented: an engine this build does not have.
   static absl::StatusOr<std::unique_ptr<Machine>> Create(const service::Attachment& attachment);
   ~Machine();
 
@@ -32,8 +32,9 @@ class Machine {
   absl::Status Resume();
   // Any thread: tells every vCPU to end, whatever it waits for; ends a Pause that waits for them.
   void RequestStop();
-  // Parks every vCPU, takes over the map as mmu_svc has published it, and lets a machine that ran go
-  // on. Idempotent. FailedPrecondition: stopped, or the map is not to be used; the old one stays.
+  // Parks every vCPU, takes over the map as mmu_svc has published it, and lets a machine that ran
+  // go on. Idempotent. FailedPrecondition: stopped, or the map is not to be used; the old one
+  // stays.
   absl::Status ReloadMap();
   // Ends every vCPU; returns when all are gone.
   void Stop();

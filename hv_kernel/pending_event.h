@@ -12,7 +12,9 @@ class PendingEvent {
   PendingEvent() = default;
   explicit PendingEvent(uint64_t word) : word_(word) {}
 
-  uint32_t generation() const { return static_cast<uint32_t>(word_ >> HV_PENDING_GENERATION_SHIFT); }
+  uint32_t generation() const {
+    return static_cast<uint32_t>(word_ >> HV_PENDING_GENERATION_SHIFT);
+  }
   uint8_t vector() const { return static_cast<uint8_t>(word_ & HV_PENDING_VECTOR_MASK); }
   bool init() const { return (word_ & HV_PENDING_INIT) != 0; }
   bool sipi() const { return (word_ & HV_PENDING_SIPI) != 0; }

@@ -71,8 +71,7 @@ std::optional<service::Payload> RingLine::Call(uint16_t kind, uint16_t answer_ki
     consumer_.Advance();
     if (consumer_.AcknowledgeDue()) consumer_.Acknowledge(stores);
     const bool ours = result == ring::PeekResult::kMessage && cell.kind == answer_kind &&
-                      cell.tag == tag &&
-                      service::MayReceive(peer_role_, HV_ROLE_KERNEL, cell.kind);
+                      cell.tag == tag && service::MayReceive(peer_role_, HV_ROLE_KERNEL, cell.kind);
     if (!ours) {
       statistics_.refused_messages.Add();
       // Who never stops talking must not keep this thread from stopping.

@@ -36,8 +36,8 @@ absl::Status CheckRoutes(const std::vector<hv_route>& routes, uint64_t last_addr
   for (size_t i = 0; i < routes.size(); ++i) {
     const hv_route& route = routes[i];
     if (route.first > route.last || route.last > last_address) {
-      return absl::InvalidArgumentError(absl::StrCat("route table: ", space, " route ", i, " is [0x",
-                                                     absl::Hex(route.first), ", 0x",
+      return absl::InvalidArgumentError(absl::StrCat("route table: ", space, " route ", i,
+                                                     " is [0x", absl::Hex(route.first), ", 0x",
                                                      absl::Hex(route.last), "], not a range"));
     }
     if (i > 0 && routes[i - 1].last >= route.first) {
@@ -74,13 +74,13 @@ absl::Status Router::Adopt(const hv_route_table& copy) {
     return absl::InvalidArgumentError("route table: not a route table segment");
   }
   if (copy.header.major != HV_ABI_MAJOR) {
-    return absl::FailedPreconditionError(absl::StrCat("route table: written for ABI major ",
-                                                      copy.header.major, ", this is ",
-                                                      HV_ABI_MAJOR));
+    return absl::FailedPreconditionError(absl::StrCat(
+        "route table: written for ABI major ", copy.header.major, ", this is ", HV_ABI_MAJOR));
   }
   if (copy.route_count > HV_MAX_ROUTES || copy.slot_count > HV_MAX_MEMORY_SLOTS) {
-    return absl::InvalidArgumentError(absl::StrCat("route table: ", copy.route_count, " routes and ",
-                                                   copy.slot_count, " memory slots are too many"));
+    return absl::InvalidArgumentError(absl::StrCat("route table: ", copy.route_count,
+                                                   " routes and ", copy.slot_count,
+                                                   " memory slots are too many"));
   }
   std::vector<hv_route> ports;
   std::vector<hv_route> mmio;

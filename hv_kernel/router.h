@@ -19,9 +19,9 @@ struct Destination {
 // Copied once, validated, then used by every vCPU without a lock: a Router is immutable after Load.
 class Router {
  public:
-  // Takes a consistent copy of a table that mmu_svc may be rewriting (sequence lock, abi/route_table.h).
-  // Unavailable: nothing published yet, or it kept changing. InvalidArgument: the table breaks its
-  // own rules; names the entry.
+  // Takes a consistent copy of a table that mmu_svc may be rewriting (sequence lock,
+  // abi/route_table.h). Unavailable: nothing published yet, or it kept changing. InvalidArgument:
+  // the table breaks its own rules; names the entry.
   absl::Status Load(const hv_route_table& shared);
 
   // Whatever no route names is a hole, and holes belong to mmu_svc.

@@ -26,9 +26,7 @@ void RunControl::Pause() {
   changed_.wait(lock, [this] { return parked_ == alive_; });
 }
 
-void RunControl::Stop(StopReport report) {
-  ReportStop(std::move(report));
-}
+void RunControl::Stop(StopReport report) { ReportStop(std::move(report)); }
 
 bool RunControl::paused() const {
   std::lock_guard lock(mutex_);
@@ -38,8 +36,8 @@ bool RunControl::paused() const {
 std::optional<StopReport> RunControl::WaitUntilStopped(const std::function<bool()>& give_up) {
   constexpr std::chrono::milliseconds kLook{100};
   std::unique_lock lock(mutex_);
-  while (!changed_.wait_for(lock, kLook,
-                            [this] { return mode_ == Mode::kStopping && alive_ == 0; })) {
+  while (
+      !changed_.wait_for(lock, kLook, [this] { return mode_ == Mode::kStopping && alive_ == 0; })) {
     if (give_up()) return std::nullopt;
   }
   return report_;

@@ -16,12 +16,12 @@ namespace hv {
 
 // Why a machine stopped for good.
 enum class StopCause : uint8_t {
-  kPowerOff,      // the guest switched itself off (ACPI S5)
-  kReset,         // the guest asked for a reset
-  kDebugExit,     // the guest wrote the debug-exit port; `value` is what it wrote
-  kShutdown,      // triple fault
-  kUnsupported,   // the engine cannot run an instruction or a mode
-  kRequested,     // hvd asked
+  kPowerOff,     // the guest switched itself off (ACPI S5)
+  kReset,        // the guest asked for a reset
+  kDebugExit,    // the guest wrote the debug-exit port; `value` is what it wrote
+  kShutdown,     // triple fault
+  kUnsupported,  // the engine cannot run an instruction or a mode
+  kRequested,    // hvd asked
 };
 
 struct StopReport {
@@ -43,7 +43,8 @@ class RunControl {
 
   // --- Control thread.
   void Resume();
-  // Returns when every vCPU thread is parked or gone. While parked, engines may be read and changed.
+  // Returns when every vCPU thread is parked or gone. While parked, engines may be read and
+  // changed.
   void Pause();
   void Stop(StopReport report);
   bool paused() const;

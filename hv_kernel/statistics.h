@@ -27,13 +27,13 @@ class Counter {
 };
 
 struct Statistics {
-  std::array<Counter, kExitReasons> exits;          // by ExitReason
-  std::array<Counter, HV_ROLE_COUNT> requests;      // answered, by role of the service
-  std::array<Counter, HV_ROLE_COUNT> posted;        // posted writes, by role of the service
-  Counter interrupts;                               // maskable interrupts injected
+  std::array<Counter, kExitReasons> exits;      // by ExitReason
+  std::array<Counter, HV_ROLE_COUNT> requests;  // answered, by role of the service
+  std::array<Counter, HV_ROLE_COUNT> posted;    // posted writes, by role of the service
+  Counter interrupts;                           // maskable interrupts injected
   Counter nmis;
-  Counter halts_slept;                              // halts that went to sleep in the host
-  Counter refused_messages;                         // answers that broke the protocol
+  Counter halts_slept;       // halts that went to sleep in the host
+  Counter refused_messages;  // answers that broke the protocol
 };
 
 constexpr const char* ExitReasonName(ExitReason reason) {

@@ -39,31 +39,21 @@ VcpuLoop::Next VcpuLoop::Attend() {
 VcpuLoop::Next VcpuLoop::Handle(const Exit& exit) {
   switch (exit.reason) {
     case ExitReason::kAttention:
-    case ExitReason::kInterruptWindow:
-      return Next::kGoOn;
-    case ExitReason::kHalt:
-      injector_.Halt();
-      return Next::kGoOn;
-    case ExitReason::kShutdown:
-      ReportFailure(StopCause::kShutdown);
-      return Next::kStop;
-    case ExitReason::kUnsupported:
-      ReportFailure(StopCause::kUnsupported);
-      return Next::kStop;
-    default:
-      break;
+    case ExitReason::kInterruptWindow: return Next::kGoOn;
+    case ExitReason::kHalt: injector_.Halt(); return Next::kGoOn;
+    case ExitReason::kShutdown: ReportFailure(StopCause::kShutdown); return Next::kStop;
+    case ExitReason::kUnsupported: ReportFailure(StopCause::kUnsupported); return Next::kStop;
+    default: break;
   }
   switch (access_.Serve(exit, parts_.engine)) {
-    case AccessServer::Result::kGoOn:
-      return Next::kGoOn;
+    case AccessServer::Result::kGoOn: return Next::kGoOn;
     case AccessServer::Result::kMachineEvent: {
       StopReport report = access_.event();
       report.vcpu = parts_.index;
       parts_.control.ReportStop(std::move(report));
       return Next::kStop;
     }
-    case AccessServer::Result::kStopping:
-      return Next::kStop;
+    case AccessServer::Result::kStopping: return Next::kStop;
   }
   return Next::kStop;
 }

@@ -24,8 +24,8 @@ struct BootFiles {
   std::vector<BootFile> modules;
 };
 
-// NotFound, PermissionDenied: the file, with its role. InvalidArgument: it is empty or not a regular
-// file. What is in the files is the loader's to judge.
+// NotFound, PermissionDenied: the file, with its role. InvalidArgument: it is empty or not a
+// regular file. What is in the files is the loader's to judge.
 absl::StatusOr<BootFiles> OpenBootFiles(const hv::v1::MachineConfig& config);
 
 }  // namespace hv::hvd

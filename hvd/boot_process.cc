@@ -56,9 +56,9 @@ class RequestBuilder {
 
 // The loader is given descriptors, not names: its "kernel: why" becomes "kernel /path: why".
 std::string WithPath(const std::string& message, const hv::v1::MachineConfig& config) {
-  for (const auto& [role, path] : {std::pair<absl::string_view, const std::string&>(
-                                       "kernel", config.kernel()),
-                                   {"initrd", config.initrd()}}) {
+  for (const auto& [role, path] :
+       {std::pair<absl::string_view, const std::string&>("kernel", config.kernel()),
+        {"initrd", config.initrd()}}) {
     if (absl::StartsWith(message, absl::StrCat(role, ": "))) {
       return absl::StrCat(role, " ", path, message.substr(role.size()));
     }

@@ -90,11 +90,8 @@ ConsoleStream::Pull ConsoleStream::Next(hv::v1::ConsoleResponse& item, grpc::Sta
   item.set_offset(offset);
   switch (result) {
     case ConsoleHub::ReadResult::kData: return Pull::kItem;
-    case ConsoleHub::ReadResult::kNothingYet:
-      return greeting ? Pull::kItem : Pull::kNothingYet;
-    case ConsoleHub::ReadResult::kClosed:
-      status = grpc::Status::OK;
-      return Pull::kEnd;
+    case ConsoleHub::ReadResult::kNothingYet: return greeting ? Pull::kItem : Pull::kNothingYet;
+    case ConsoleHub::ReadResult::kClosed: status = grpc::Status::OK; return Pull::kEnd;
     case ConsoleHub::ReadResult::kCutOff: break;
   }
   status = grpc::Status(grpc::StatusCode::ABORTED,

@@ -51,14 +51,13 @@ hv::v1::Finding EngineKvm(const HostFacts& facts) {
                   later);
     case DeviceAccess::kDenied:
       return Make(topic, kNote, absl::StrCat("/dev/kvm: ", facts.kvm_error), later);
-    case DeviceAccess::kUsable:
-      break;
+    case DeviceAccess::kUsable: break;
   }
   if (facts.kvm_api != kKvmApi) {
-    return Make(topic, kNote,
-                absl::StrCat("/dev/kvm answers with API version ", facts.kvm_api, ", not ",
-                             kKvmApi),
-                later);
+    return Make(
+        topic, kNote,
+        absl::StrCat("/dev/kvm answers with API version ", facts.kvm_api, ", not ", kKvmApi),
+        later);
   }
   return Make(topic, kNote, "/dev/kvm can be used, but no engine of this release uses it", later);
 }
@@ -72,8 +71,9 @@ hv::v1::Finding Tsc(const HostFacts& facts) {
 hv::v1::Finding Cores(const HostFacts& facts) {
   if (facts.cores >= 2) return Make("cores", kOk, absl::StrCat(facts.cores));
   return Make("cores", kNote,
-              absl::StrCat(facts.cores, ": services always sleep between messages, so device "
-                                        "accesses cost several microseconds"),
+              absl::StrCat(facts.cores,
+                           ": services always sleep between messages, so device "
+                           "accesses cost several microseconds"),
               "give hv two cores or more");
 }
 

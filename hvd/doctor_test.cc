@@ -1,7 +1,6 @@
 #include "hvd/doctor.h"
 
 #include <gtest/gtest.h>
-
 #include <sys/wait.h>
 
 #include <cerrno>
@@ -38,8 +37,8 @@ hv::v1::Finding Find(const HostFacts& facts, const std::string& topic) {
 
 TEST(DoctorTest, AGoodHostHasNoProblemsAndOnlyTheNoteOnKvm) {
   for (const auto& finding : Examine(GoodHost())) {
-    const auto expected = finding.topic() == "engine kvm" ? hv::v1::FINDING_LEVEL_NOTE
-                                                          : hv::v1::FINDING_LEVEL_OK;
+    const auto expected =
+        finding.topic() == "engine kvm" ? hv::v1::FINDING_LEVEL_NOTE : hv::v1::FINDING_LEVEL_OK;
     EXPECT_EQ(finding.level(), expected) << finding.topic();
   }
 }

@@ -27,8 +27,8 @@ class EventBus {
   void Publish(hv::v1::Event event);
 
   // `machine` empty: all. What `current` returns is delivered first; it is called once the watcher
-  // is registered, so that no change falls between. `ready` is called, from any thread, when there is
-  // something to take.
+  // is registered, so that no change falls between. `ready` is called, from any thread, when there
+  // is something to take.
   WatcherId Watch(std::string machine, std::function<std::vector<hv::v1::Event>()> current,
                   std::function<void()> ready);
   // After this `ready` is not running and never will again.

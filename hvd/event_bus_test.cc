@@ -44,7 +44,8 @@ TEST_F(EventBusTest, OtherMachinesAreLeftOut) {
 }
 
 TEST_F(EventBusTest, InitialEventsComeFirst) {
-  const auto watcher = bus_.Watch("", [] { return std::vector{Of("vm", "now")}; }, [] {});
+  const auto watcher = bus_.Watch(
+      "", [] { return std::vector{Of("vm", "now")}; }, [] {});
   bus_.Publish(Of("vm", "later"));
   EXPECT_EQ(Take(watcher), "now");
   EXPECT_EQ(Take(watcher), "later");

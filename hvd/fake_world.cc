@@ -136,8 +136,7 @@ class FakeMmuControl : public hv::v1::MmuControl::Service {
     const grpc::Status status = Enter("set dirty logging");
     return status.ok() ? mmu_.refusal : status;
   }
-  grpc::Status SetWriteProtection(grpc::ServerContext*,
-                                  const hv::v1::MmuSetWriteProtectionRequest*,
+  grpc::Status SetWriteProtection(grpc::ServerContext*, const hv::v1::MmuSetWriteProtectionRequest*,
                                   hv::v1::GuestMemory* response) override {
     *response = mmu_.memory;
     const grpc::Status status = Enter("set write protection");

@@ -32,8 +32,7 @@ bool HangDetector::Hangs(const ProcessActivity& activity) {
         cpu_when_suspected_ = activity.cpu;
       }
       return activity.cpu - cpu_when_suspected_ >= timeout_;
-    default:
-      return true;
+    default: return true;
   }
 }
 

@@ -119,8 +119,8 @@ HostFacts GatherHostFacts() {
   LookAtCpu(facts);
   LookAtKvm(facts);
   TryUserNamespace(facts);
-  const long landlock = syscall(SYS_landlock_create_ruleset, nullptr, 0,
-                                LANDLOCK_CREATE_RULESET_VERSION);
+  const long landlock =
+      syscall(SYS_landlock_create_ruleset, nullptr, 0, LANDLOCK_CREATE_RULESET_VERSION);
   facts.landlock_abi = landlock > 0 ? static_cast<int>(landlock) : 0;
   facts.seccomp_filters = HasSeccompFilters();
   facts.cores = Cores();

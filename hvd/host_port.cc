@@ -84,7 +84,8 @@ bool HostPort::Accept(const hv_cell& cell, ConsoleHub& hub) {
   if (cell.kind == HV_KIND_CONSOLE_CREDIT) {
     hv_credit credit;
     std::memcpy(&credit, cell.payload, sizeof(credit));
-    input_credit_ = std::min(kMostInputCredit, input_credit_ + std::min(kMostInputCredit, credit.bytes));
+    input_credit_ =
+        std::min(kMostInputCredit, input_credit_ + std::min(kMostInputCredit, credit.bytes));
     return true;
   }
   hv_bytes bytes;
@@ -97,7 +98,8 @@ bool HostPort::Accept(const hv_cell& cell, ConsoleHub& hub) {
 
 bool HostPort::GrantCredit() {
   if (ungranted_ == 0 || !to_serial_.HasRoom(1)) return false;
-  const hv_credit credit{.bytes = static_cast<uint32_t>(std::min<uint64_t>(ungranted_, UINT32_MAX))};
+  const hv_credit credit{.bytes =
+                             static_cast<uint32_t>(std::min<uint64_t>(ungranted_, UINT32_MAX))};
   ungranted_ -= credit.bytes;
   Send(to_serial_, HV_KIND_CONSOLE_CREDIT, credit, ring::Waker(serial_.wake.As<hv_wake>()));
   return true;

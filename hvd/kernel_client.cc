@@ -12,8 +12,8 @@
 namespace hv::hvd {
 namespace {
 
-// hv_kernel answers in microseconds; a vCPU leaves its guest in milliseconds, or when the service it
-// waits for has been replaced.
+// hv_kernel answers in microseconds; a vCPU leaves its guest in milliseconds, or when the service
+// it waits for has been replaced.
 constexpr std::chrono::milliseconds kTimeout{5000};
 
 }  // namespace
@@ -33,10 +33,10 @@ struct KernelClient::Rpc {
     context.set_deadline(std::chrono::system_clock::now() + timeout);
     const absl::Status status = StatusOfCall(((*stub).*method)(&context, request, &response));
     if (!absl::IsDeadlineExceeded(status)) return status;
-    return absl::DeadlineExceededError(
-        absl::StrCat("hv_kernel did not answer within ", timeout.count(),
-                     " ms; a vCPU may be waiting for a service that does not answer: look for it with "
-                     "hvctl services"));
+    return absl::DeadlineExceededError(absl::StrCat(
+        "hv_kernel did not answer within ", timeout.count(),
+        " ms; a vCPU may be waiting for a service that does not answer: look for it with "
+        "hvctl services"));
   }
 };
 
@@ -50,8 +50,7 @@ KernelClient::~KernelClient() {
   if (rpc_->watcher.joinable()) rpc_->watcher.join();
 }
 
-absl::StatusOr<hv::v1::DescribeResponse> KernelClient::Describe(
-    std::chrono::milliseconds timeout) {
+absl::StatusOr<hv::v1::DescribeResponse> KernelClient::Describe(std::chrono::milliseconds timeout) {
   hv::v1::DescribeResponse response;
   const auto status = rpc_->Call(&hv::v1::KernelControl::Stub::Describe, hv::v1::DescribeRequest(),
                                  response, timeout);
@@ -84,16 +83,15 @@ absl::StatusOr<std::string> KernelClient::GetRegisters(uint32_t vcpu) {
   hv::v1::KernelGetRegistersRequest request;
   request.set_vcpu(vcpu);
   hv::v1::KernelGetRegistersResponse response;
-  const auto status =
-      rpc_->Call(&hv::v1::KernelControl::Stub::GetRegisters, request, response);
+  const auto status = rpc_->Call(&hv::v1::KernelControl::Stub::GetRegisters, request, response);
   if (!status.ok()) return status;
   return std::move(*response.mutable_vcpu_state());
 }
 
 absl::StatusOr<hv::v1::KernelGetStatsResponse> KernelClient::GetStats() {
   hv::v1::KernelGetStatsResponse response;
-  const auto status = rpc_->Call(&hv::v1::KernelControl::Stub::GetStats,
-                                 hv::v1::KernelGetStatsRequest(), response);
+  const auto status =
+      rpc_->Call(&hv::v1::KernelControl::Stub::GetStats, hv::v1::KernelGetStatsRequest(), response);
   if (!status.ok()) return status;
   return response;
 }

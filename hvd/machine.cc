@@ -72,8 +72,7 @@ absl::Status Machine::Start() {
 
 absl::Status Machine::StartNow() {
   switch (state()) {
-    case hv::v1::MACHINE_STATE_CREATED:
-      break;
+    case hv::v1::MACHINE_STATE_CREATED: break;
     case hv::v1::MACHINE_STATE_STOPPED: {
       if (auto status = MakeInstance(); !status.ok()) return status;
       std::lock_guard lock(mutex_);
@@ -81,8 +80,7 @@ absl::Status Machine::StartNow() {
       shown_.set_restarts(0);
       break;
     }
-    default:
-      return WrongState("started", "only a created or stopped one can be");
+    default: return WrongState("started", "only a created or stopped one can be");
   }
   if (auto status = instance()->Start(); !status.ok()) return status;
   SetState(hv::v1::MACHINE_STATE_RUNNING);
@@ -133,9 +131,8 @@ absl::Status Machine::Stop(std::chrono::seconds grace) {
   });
   if (graceful) {
     std::unique_lock lock(mutex_);
-    changed_.wait_for(lock, grace, [this] {
-      return shown_.state() != hv::v1::MACHINE_STATE_STOPPING;
-    });
+    changed_.wait_for(lock, grace,
+                      [this] { return shown_.state() != hv::v1::MACHINE_STATE_STOPPING; });
   }
   queue_.Run([this] {
     if (state() != hv::v1::MACHINE_STATE_STOPPED) EndNow({.cause = hv::v1::EXIT_CAUSE_STOPPED});
@@ -217,8 +214,8 @@ absl::StatusOr<std::vector<hv::v1::Registers>> Machine::RegistersNow() {
 
 absl::Status Machine::WhilePausedNow(const std::function<absl::Status(MachineInstance&)>& work) {
   if (instance() == nullptr) return WrongState("looked into", "it has no processes");
-  const bool runs = state() == hv::v1::MACHINE_STATE_RUNNING ||
-                    state() == hv::v1::MACHINE_STATE_STOPPING;
+  const bool runs =
+      state() == hv::v1::MACHINE_STATE_RUNNING || state() == hv::v1::MACHINE_STATE_STOPPING;
   if (runs) {
     if (auto status = PauseOrGoOn(); !status.ok()) return status;
   }

@@ -87,7 +87,7 @@ class Machine {
   std::condition_variable changed_;
   hv::v1::Machine shown_;
   std::shared_ptr<MachineInstance> instance_;  // changed on the queue's thread alone
-  uint64_t life_ = 0;  // of instance_; the queue's thread alone
+  uint64_t life_ = 0;                          // of instance_; the queue's thread alone
   TaskQueue queue_;
 };
 

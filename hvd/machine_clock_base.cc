@@ -4,8 +4,6 @@
 #include <time.h>
 #include <x86intrin.h>
 
-
-
 namespace hv::hvd {
 namespace {
 

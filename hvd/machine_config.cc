@@ -16,8 +16,7 @@ bool IsNameByte(char byte) {
 
 absl::Status ValidatePath(const char* field, const std::string& path) {
   if (path.empty() || path[0] != '/') {
-    return absl::InvalidArgumentError(
-        absl::StrCat(field, " '", path, "': give an absolute path"));
+    return absl::InvalidArgumentError(absl::StrCat(field, " '", path, "': give an absolute path"));
   }
   if (path.find('\0') != std::string::npos) {
     return absl::InvalidArgumentError(absl::StrCat(field, ": contains a NUL byte"));
@@ -27,9 +26,8 @@ absl::Status ValidatePath(const char* field, const std::string& path) {
 
 absl::Status ValidateCommandLine(const char* field, const std::string& text) {
   if (text.size() > kLongestCommandLine) {
-    return absl::InvalidArgumentError(absl::StrCat(field, " has ", text.size(),
-                                                   " bytes, at most ", kLongestCommandLine,
-                                                   " are possible"));
+    return absl::InvalidArgumentError(absl::StrCat(field, " has ", text.size(), " bytes, at most ",
+                                                   kLongestCommandLine, " are possible"));
   }
   if (text.find('\0') != std::string::npos) {
     return absl::InvalidArgumentError(absl::StrCat(field, ": contains a NUL byte"));
@@ -43,9 +41,8 @@ absl::Status ValidateFiles(const hv::v1::MachineConfig& config) {
     if (auto status = ValidatePath("initrd", config.initrd()); !status.ok()) return status;
   }
   if (config.modules_size() > kMostModules) {
-    return absl::InvalidArgumentError(absl::StrCat("modules: ", config.modules_size(),
-                                                   " given, at most ", kMostModules,
-                                                   " are possible"));
+    return absl::InvalidArgumentError(absl::StrCat(
+        "modules: ", config.modules_size(), " given, at most ", kMostModules, " are possible"));
   }
   for (const auto& module : config.modules()) {
     if (auto status = ValidatePath("module", module.path()); !status.ok()) return status;
@@ -64,9 +61,9 @@ absl::Status ValidateSizes(const hv::v1::MachineConfig& config) {
   }
   const uint64_t memory = config.memory_bytes();
   if (memory < kLeastMemory || memory > kMostMemory || memory % kMebibyte != 0) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("memory_bytes ", memory, ": whole MiB from ", kLeastMemory / kMebibyte,
-                     " MiB to ", kMostMemory / kMebibyte, " MiB are possible"));
+    return absl::InvalidArgumentError(absl::StrCat("memory_bytes ", memory, ": whole MiB from ",
+                                                   kLeastMemory / kMebibyte, " MiB to ",
+                                                   kMostMemory / kMebibyte, " MiB are possible"));
   }
   if (config.hang_timeout_ms() < kLeastHangTimeoutMs ||
       config.hang_timeout_ms() > kMostHangTimeoutMs) {

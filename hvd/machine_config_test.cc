@@ -30,9 +30,9 @@ TEST(MachineConfigTest, DefaultsAreFilledIn) {
 
 TEST(MachineConfigTest, NamesAreSafeAsFileNames) {
   for (const char* name : {"a", "A.b_c-9", "0"}) EXPECT_TRUE(ValidateName(name).ok()) << name;
-  for (const std::string& name : {std::string(), std::string("-a"), std::string(".."),
-                                 std::string("a/b"), std::string("a b"), std::string("a\0b", 3),
-                                 std::string("\xc3\xa4"), std::string(64, 'a')}) {
+  for (const std::string& name :
+       {std::string(), std::string("-a"), std::string(".."), std::string("a/b"), std::string("a b"),
+        std::string("a\0b", 3), std::string("\xc3\xa4"), std::string(64, 'a')}) {
     EXPECT_EQ(ValidateName(name).code(), absl::StatusCode::kInvalidArgument) << name;
   }
 }

@@ -44,8 +44,7 @@ hv::v1::ExitCause CauseOf(hv::v1::KernelStopCause cause) {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<MachineInstance>> MachineInstance::Make(
-    const World& world, const hv::v1::MachineConfig& config, ConsoleHub& hub,
-    Callbacks callbacks) {
+    const World& world, const hv::v1::MachineConfig& config, ConsoleHub& hub, Callbacks callbacks) {
   auto folder = world.folder.MakeMachineFolder(config.name());
   if (!folder.ok()) return folder.status();
   auto segments = SegmentSet::Make(PlanTopology(config.cpus()), config.memory_bytes());
@@ -99,20 +98,20 @@ absl::Status MachineInstance::StartKernel(const World& world, Callbacks& callbac
   if (!control.ok()) return WithLog(control.status());
   kernel_ = std::make_unique<KernelClient>(*std::move(control));
   if (const auto described = kernel_->Describe(kStartTimeout); !described.ok()) {
-    return WithLog(absl::Status(
-        described.status().code(),
-        absl::StrCat("hv_kernel did not start: ", described.status().message())));
+    return WithLog(
+        absl::Status(described.status().code(),
+                     absl::StrCat("hv_kernel did not start: ", described.status().message())));
   }
-  kernel_->WatchExit([this, on_end = std::move(callbacks.on_end)](auto exit) {
-    on_end(EndOf(std::move(exit)));
-  });
+  kernel_->WatchExit(
+      [this, on_end = std::move(callbacks.on_end)](auto exit) { on_end(EndOf(std::move(exit))); });
   return absl::OkStatus();
 }
 
 absl::Status MachineInstance::WithLog(const absl::Status& status) const {
   const std::string log(absl::StripAsciiWhitespace(folder_.LogTail(kLogTailBytes)));
   if (log.empty()) return status;
-  return absl::Status(status.code(), absl::StrCat(status.message(), "; its processes said:\n", log));
+  return absl::Status(status.code(),
+                      absl::StrCat(status.message(), "; its processes said:\n", log));
 }
 
 InstanceEnd MachineInstance::EndOf(absl::StatusOr<hv::v1::KernelExit> exit) {
@@ -126,19 +125,18 @@ InstanceEnd MachineInstance::EndOf(absl::StatusOr<hv::v1::KernelExit> exit) {
   // be relied on.
   kernel_part_.process->Kill();
   const ProcessEnd end = kernel_part_.process->Reap();
-  return {.cause = hv::v1::EXIT_CAUSE_KERNEL_DIED,
-          .message = std::string(
-              WithLog(absl::UnavailableError(absl::StrCat("hv_kernel ", end.InWords())))
-                  .message())};
+  return {
+      .cause = hv::v1::EXIT_CAUSE_KERNEL_DIED,
+      .message = std::string(
+          WithLog(absl::UnavailableError(absl::StrCat("hv_kernel ", end.InWords()))).message())};
 }
 
-// What the guest wrote before it ended may still be on its way through serial_svc. Nobody sends word
-// when it has passed: hvd looks at what serial_svc has acknowledged until that is everything.
+// What the guest wrote before it ended may still be on its way through serial_svc. Nobody sends
+// word when it has passed: hvd looks at what serial_svc has acknowledged until that is everything.
 void MachineInstance::AwaitLastOutput() {
   const Topology topology = PlanTopology(plan_.cpus);
   const auto deadline = EventLoop::Clock::now() + kDrainTimeout;
-  while (!HasTakenAll(segments_, topology.vcpus, kSerial) &&
-         EventLoop::Clock::now() < deadline) {
+  while (!HasTakenAll(segments_, topology.vcpus, kSerial) && EventLoop::Clock::now() < deadline) {
     std::this_thread::sleep_for(kDrainPoll);
   }
 }

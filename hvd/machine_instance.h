@@ -26,8 +26,8 @@ namespace hv::hvd {
 // How an instance came to its end. A reset that is to be followed by another life has cause RESET.
 struct InstanceEnd {
   hv::v1::ExitCause cause = hv::v1::EXIT_CAUSE_UNSPECIFIED;
-  uint32_t value = 0;   // DEBUG_EXIT: what the guest wrote
-  std::string message;  // in words
+  uint32_t value = 0;                        // DEBUG_EXIT: what the guest wrote
+  std::string message;                       // in words
   std::optional<hv::v1::KernelExit> report;  // what hv_kernel said
 };
 
@@ -40,9 +40,10 @@ class MachineInstance {
   };
 
   // Makes all of it; the guest waits for Start(). On an error nothing is left. `hub` outlives it.
-  static absl::StatusOr<std::unique_ptr<MachineInstance>> Make(
-      const World& world, const hv::v1::MachineConfig& config, ConsoleHub& hub,
-      Callbacks callbacks);
+  static absl::StatusOr<std::unique_ptr<MachineInstance>> Make(const World& world,
+                                                               const hv::v1::MachineConfig& config,
+                                                               ConsoleHub& hub,
+                                                               Callbacks callbacks);
 
   // Ends every process and gives everything back. Output that the guest had written is in the hub.
   ~MachineInstance();

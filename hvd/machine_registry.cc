@@ -53,8 +53,8 @@ absl::StatusOr<std::shared_ptr<Machine>> MachineRegistry::Find(const std::string
     }
     absl::StrAppend(&there, there.empty() ? "" : " ", other);
   }
-  return absl::NotFoundError(absl::StrCat("no machine '", name, "'; there ",
-                                          there.empty() ? "is none" : "are: ", there));
+  return absl::NotFoundError(
+      absl::StrCat("no machine '", name, "'; there ", there.empty() ? "is none" : "are: ", there));
 }
 
 absl::Status MachineRegistry::Delete(const std::string& name, bool force) {

@@ -18,8 +18,8 @@ namespace hv::hvd {
 // Thread-safe.
 class MachineRegistry {
  public:
-  // `on_empty`, if any, is called when the last machine has been deleted, or could not be created; the
-  // registry is closed then, so that nobody gets a machine of an hvd that is ending.
+  // `on_empty`, if any, is called when the last machine has been deleted, or could not be created;
+  // the registry is closed then, so that nobody gets a machine of an hvd that is ending.
   explicit MachineRegistry(const World& world, std::function<void()> on_empty = nullptr);
   ~MachineRegistry();
 

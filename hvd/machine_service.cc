@@ -57,16 +57,16 @@ grpc::Status MachineService::Create(grpc::ServerContext*,
   return grpc::Status::OK;
 }
 
-grpc::Status MachineService::Start(grpc::ServerContext*,
-                                   const hv::v1::StartMachineRequest* request,
+grpc::Status MachineService::Start(grpc::ServerContext*, const hv::v1::StartMachineRequest* request,
                                    hv::v1::Machine* response) {
-  return ChangeMachine(request->name(), *response, [](Machine& machine) { return machine.Start(); });
+  return ChangeMachine(request->name(), *response,
+                       [](Machine& machine) { return machine.Start(); });
 }
 
-grpc::Status MachineService::Pause(grpc::ServerContext*,
-                                   const hv::v1::PauseMachineRequest* request,
+grpc::Status MachineService::Pause(grpc::ServerContext*, const hv::v1::PauseMachineRequest* request,
                                    hv::v1::Machine* response) {
-  return ChangeMachine(request->name(), *response, [](Machine& machine) { return machine.Pause(); });
+  return ChangeMachine(request->name(), *response,
+                       [](Machine& machine) { return machine.Pause(); });
 }
 
 grpc::Status MachineService::Resume(grpc::ServerContext*,
@@ -80,9 +80,9 @@ grpc::Status MachineService::Stop(grpc::ServerContext*, const hv::v1::StopMachin
                                   hv::v1::Machine* response) {
   const uint32_t grace = request->grace_seconds();
   if (grace > kLongestGraceSeconds) {
-    return grpc::Status(grpc::StatusCode::INVALID_ARGUMENT,
-                        absl::StrCat("grace_seconds ", grace, ": 0 to ", kLongestGraceSeconds,
-                                     " are possible"));
+    return grpc::Status(
+        grpc::StatusCode::INVALID_ARGUMENT,
+        absl::StrCat("grace_seconds ", grace, ": 0 to ", kLongestGraceSeconds, " are possible"));
   }
   return ChangeMachine(request->name(), *response, [grace](Machine& machine) {
     return machine.Stop(std::chrono::seconds(grace));
@@ -148,9 +148,8 @@ grpc::Status MachineService::SetWriteProtection(grpc::ServerContext*,
 grpc::Status MachineService::TakeDirtyLog(grpc::ServerContext*,
                                           const hv::v1::TakeDirtyLogRequest* request,
                                           hv::v1::TakeDirtyLogResponse* response) {
-  return AskMemory(request->name(), *response, [&](MachineMemory& memory) {
-    return memory.TakeDirtyLog(request->address());
-  });
+  return AskMemory(request->name(), *response,
+                   [&](MachineMemory& memory) { return memory.TakeDirtyLog(request->address()); });
 }
 
 grpc::Status MachineService::TranslateAddress(grpc::ServerContext*,

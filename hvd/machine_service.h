@@ -35,8 +35,7 @@ class MachineService final : public MachineServiceBase {
                             hv::v1::ListServicesResponse* response) override;
   grpc::Status GetStats(grpc::ServerContext*, const hv::v1::GetMachineStatsRequest* request,
                         hv::v1::GetMachineStatsResponse* response) override;
-  grpc::Status SetDirtyLogging(grpc::ServerContext*,
-                               const hv::v1::SetDirtyLoggingRequest* request,
+  grpc::Status SetDirtyLogging(grpc::ServerContext*, const hv::v1::SetDirtyLoggingRequest* request,
                                hv::v1::GuestMemory* response) override;
   grpc::Status SetWriteProtection(grpc::ServerContext*,
                                   const hv::v1::SetWriteProtectionRequest* request,

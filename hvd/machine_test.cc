@@ -52,7 +52,8 @@ class MachineTest : public testing::Test {
     config_.set_name("vm");
     config_.set_kernel(path_ + "/kernel");
     config_.set_memory_bytes(16 << 20);
-    // Of each name one part lives; what waits to take over is in standby_test and real_services_test.
+    // Of each name one part lives; what waits to take over is in standby_test and
+    // real_services_test.
     config_.set_no_standby(true);
   }
   ~MachineTest() override { fs::remove_all(path_); }
@@ -73,9 +74,8 @@ class MachineTest : public testing::Test {
     while (true) {
       hv::v1::Event event;
       std::unique_lock lock(mutex_);
-      changed_.wait(lock, [&] {
-        return events_.Take(watcher_, event) == EventBus::TakeResult::kEvent;
-      });
+      changed_.wait(lock,
+                    [&] { return events_.Take(watcher_, event) == EventBus::TakeResult::kEvent; });
       if (event.kind() != kind) continue;
       if (kind != hv::v1::EVENT_KIND_STATE || event.state() == state) return event;
     }
@@ -206,8 +206,7 @@ TEST_F(MachineTest, AGuestThatResetsIsStartedAgainInFreshProcesses) {
   AwaitEvent(hv::v1::EVENT_KIND_STATE, hv::v1::MACHINE_STATE_RUNNING);
   EXPECT_EQ(machine->Show().restarts(), 1u);
   EXPECT_FALSE(first->alive());
-  EXPECT_EQ(launcher_.Await("hv_kernel", first->pid())->calls(),
-            std::vector<std::string>{"start"});
+  EXPECT_EQ(launcher_.Await("hv_kernel", first->pid())->calls(), std::vector<std::string>{"start"});
   EXPECT_EQ(launcher_.alive(), kParts);
 }
 
@@ -418,8 +417,7 @@ TEST_F(MachineTest, ConsoleGoesThroughTheRingsOfTheSerialService) {
   uint64_t offset;
   if (machine->console().Read(reader, 100, offset, output) != ConsoleHub::ReadResult::kData) {
     ready.get_future().wait();
-    EXPECT_EQ(machine->console().Read(reader, 100, offset, output),
-              ConsoleHub::ReadResult::kData);
+    EXPECT_EQ(machine->console().Read(reader, 100, offset, output), ConsoleHub::ReadResult::kData);
   }
   EXPECT_EQ(output, "ok");
   machine->console().Detach(reader);

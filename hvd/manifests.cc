@@ -23,15 +23,9 @@ void Configure(const MachinePlan& plan, uint32_t role, hv::v1::Manifest& manifes
       config.set_memory_bytes(plan.memory_bytes);
       return;
     }
-    case HV_ROLE_MMU:
-      *manifest.mutable_mmu() = plan.memory_map;
-      return;
-    case HV_ROLE_IOAPIC:
-      manifest.mutable_ioapic()->set_cpus(plan.cpus);
-      return;
-    case HV_ROLE_TIMER:
-      manifest.mutable_timer()->set_cpus(plan.cpus);
-      return;
+    case HV_ROLE_MMU: *manifest.mutable_mmu() = plan.memory_map; return;
+    case HV_ROLE_IOAPIC: manifest.mutable_ioapic()->set_cpus(plan.cpus); return;
+    case HV_ROLE_TIMER: manifest.mutable_timer()->set_cpus(plan.cpus); return;
     case HV_ROLE_SERIAL:
       manifest.mutable_serial()->set_port(HV_PORT_COM1);
       manifest.mutable_serial()->set_gsi(HV_GSI_COM1);
@@ -40,8 +34,7 @@ void Configure(const MachinePlan& plan, uint32_t role, hv::v1::Manifest& manifes
       manifest.mutable_power()->set_debug_exit(plan.debug_exit);
       manifest.mutable_power()->set_sci_gsi(HV_GSI_SCI);
       return;
-    default:
-      return;
+    default: return;
   }
 }
 

@@ -51,7 +51,7 @@ constexpr Place kPlaces[] = {
     {HV_SPACE_MMIO, HV_IOAPIC_BASE, HV_IOAPIC_BYTES, kIoapic},
     {HV_SPACE_MMIO, HV_HPET_BASE, HV_HPET_BYTES, kTimer},
     {HV_SPACE_MMIO, HV_LOCAL_APIC_BASE, 0xb0, kVcpu},
-    {HV_SPACE_MMIO, HV_LOCAL_APIC_BASE + 0xb0, 0x10, kVcpu, true},   // EOI
+    {HV_SPACE_MMIO, HV_LOCAL_APIC_BASE + 0xb0, 0x10, kVcpu, true},  // EOI
     {HV_SPACE_MMIO, HV_LOCAL_APIC_BASE + 0xc0, 0x240, kVcpu},
     {HV_SPACE_MMIO, HV_LOCAL_APIC_BASE + 0x300, 0x20, kVcpu, true},  // ICR
     {HV_SPACE_MMIO, HV_LOCAL_APIC_BASE + 0x320, 0x60, kVcpu},

@@ -14,9 +14,10 @@ constexpr int kUsageError = 2;
 
 Options ParseOptions(int argc, char** argv) {
   Options options;
-  CLI::App app("hvd makes virtual machines and keeps their parts alive. Clients such as hvctl speak "
-               "gRPC (hv.v1.MachineService) with it on a Unix socket.",
-               "hvd");
+  CLI::App app(
+      "hvd makes virtual machines and keeps their parts alive. Clients such as hvctl speak "
+      "gRPC (hv.v1.MachineService) with it on a Unix socket.",
+      "hvd");
   app.set_version_flag("--version", std::string("hvd ") + kVersion);
   app.add_option("--runtime", options.runtime_folder,
                  "Folder for the socket and the machines' files, made with mode 0700 (default: "
@@ -26,11 +27,11 @@ Options ParseOptions(int argc, char** argv) {
                  "Where to listen (default: $HV_SOCKET, else hvd.sock in the runtime folder)");
   app.add_option("--libexec", options.libexec,
                  "Folder of hv_kernel and the services (default: beside hvd)");
-  app.add_option("--ready-fd", options.ready_fd,
-                 "Descriptor to write \"ready\" to once hvd listens, \"busy: ...\" when another hvd "
-                 "has the socket, or \"error: ...\"");
-  app.add_flag("--exit-when-idle", options.exit_when_idle,
-               "End when the last machine is deleted");
+  app.add_option(
+      "--ready-fd", options.ready_fd,
+      "Descriptor to write \"ready\" to once hvd listens, \"busy: ...\" when another hvd "
+      "has the socket, or \"error: ...\"");
+  app.add_flag("--exit-when-idle", options.exit_when_idle, "End when the last machine is deleted");
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
@@ -38,8 +39,8 @@ Options ParseOptions(int argc, char** argv) {
     return options;
   }
   if (options.socket.empty()) {
-    options.socket = options.runtime_folder.empty() ? DefaultSocketPath()
-                                                    : options.runtime_folder + "/hvd.sock";
+    options.socket =
+        options.runtime_folder.empty() ? DefaultSocketPath() : options.runtime_folder + "/hvd.sock";
   }
   if (options.runtime_folder.empty()) {
     // Two hvds on two sockets must not share a folder.

@@ -23,21 +23,20 @@ absl::StatusOr<SocketPair> MakeSocketPair(int type) {
 absl::StatusOr<LaunchedPart> LaunchPart(Launcher& launcher, uint32_t endpoint, int log) {
   auto sockets = MakeSocketPair(SOCK_SEQPACKET);
   if (!sockets.ok()) return sockets.status();
-  auto process = launcher.Launch(service::RoleName(HV_ENDPOINT_ROLE(endpoint)),
-                                 sockets->theirs.get(), log);
+  auto process =
+      launcher.Launch(service::RoleName(HV_ENDPOINT_ROLE(endpoint)), sockets->theirs.get(), log);
   if (!process.ok()) return process.status();
   return LaunchedPart{*std::move(process), std::move(sockets->ours)};
 }
 
 absl::StatusOr<UniqueFd> AttachPart(const LaunchedPart& part, const MachinePlan& plan,
-                                    const SegmentSet& segments, uint32_t endpoint,
-                                    uint32_t epoch) {
+                                    const SegmentSet& segments, uint32_t endpoint, uint32_t epoch) {
   auto control = MakeSocketPair(SOCK_STREAM);
   if (!control.ok()) return control.status();
   const PreparedManifest prepared =
       PrepareManifest(plan, segments, endpoint, epoch, control->theirs.get());
-  if (auto status = service::SendManifest(part.manifest_socket.get(), prepared.manifest,
-                                          prepared.fds);
+  if (auto status =
+          service::SendManifest(part.manifest_socket.get(), prepared.manifest, prepared.fds);
       !status.ok()) {
     return status;
   }

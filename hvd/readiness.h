@@ -6,8 +6,8 @@
 
 namespace hv::hvd {
 
-// Writes one line, once, to the given descriptor and closes it: "ready", or "error: " and a message.
-// With descriptor -1 it does nothing.
+// Writes one line, once, to the given descriptor and closes it: "ready", or "error: " and a
+// message. With descriptor -1 it does nothing.
 class Readiness {
  public:
   explicit Readiness(int fd);

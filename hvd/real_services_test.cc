@@ -1,4 +1,5 @@
-// The supervisor with the real service processes, and a vCPU's end of their rings in the test's hands.
+// The supervisor with the real service processes, and a vCPU's end of their rings in the test's
+// hands.
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <signal.h>

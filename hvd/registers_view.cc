@@ -130,8 +130,8 @@ hv::v1::MachineExit ShowEnd(const InstanceEnd& end) {
   if (!end.message.empty()) {
     shown.set_message(absl::StrCat(shown.message(), ": ", end.message));
   }
-  const bool crashed = end.cause == hv::v1::EXIT_CAUSE_TRIPLE_FAULT ||
-                       end.cause == hv::v1::EXIT_CAUSE_UNSUPPORTED;
+  const bool crashed =
+      end.cause == hv::v1::EXIT_CAUSE_TRIPLE_FAULT || end.cause == hv::v1::EXIT_CAUSE_UNSUPPORTED;
   if (crashed && end.report) ShowCrash(*end.report, *shown.mutable_crash());
   return shown;
 }

@@ -7,13 +7,11 @@
 
 namespace hv::hvd {
 
-bool HasTakenAll(const SegmentSet& segments, const std::vector<uint32_t>& vcpus,
-                 uint32_t service) {
+bool HasTakenAll(const SegmentSet& segments, const std::vector<uint32_t>& vcpus, uint32_t service) {
   for (uint32_t vcpu : vcpus) {
     const OwnedSegment* channel = segments.Find(HV_SEGMENT_CHANNEL, vcpu, service);
     if (channel == nullptr) continue;
-    const auto mapping =
-        ring::Mapping::Map(channel->fd.get(), channel->bytes, /*writable=*/false);
+    const auto mapping = ring::Mapping::Map(channel->fd.get(), channel->bytes, /*writable=*/false);
     if (!mapping.ok()) continue;
     const auto view = ring::OpenChannel(mapping->bytes(), service, vcpu);
     if (!view.ok()) continue;

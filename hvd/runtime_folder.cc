@@ -65,9 +65,9 @@ absl::StatusOr<RuntimeFolder> RuntimeFolder::Open(const std::string& path) {
                                                     "; choose another with --runtime"));
   }
   if ((info.st_mode & 077) != 0) {
-    return absl::PermissionDeniedError(absl::StrCat(
-        "runtime folder ", path, ": open to others (mode 0",
-        (info.st_mode >> 6) & 7, (info.st_mode >> 3) & 7, info.st_mode & 7, "); chmod 700 it"));
+    return absl::PermissionDeniedError(
+        absl::StrCat("runtime folder ", path, ": open to others (mode 0", (info.st_mode >> 6) & 7,
+                     (info.st_mode >> 3) & 7, info.st_mode & 7, "); chmod 700 it"));
   }
   if (auto status = MakeFolder(path + "/machines"); !status.ok()) return status;
   return RuntimeFolder(path);

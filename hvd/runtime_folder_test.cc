@@ -13,7 +13,9 @@ namespace fs = std::filesystem;
 
 class RuntimeFolderTest : public testing::Test {
  protected:
-  RuntimeFolderTest() : path_(testing::TempDir() + "/runtime_folder_test") { fs::remove_all(path_); }
+  RuntimeFolderTest() : path_(testing::TempDir() + "/runtime_folder_test") {
+    fs::remove_all(path_);
+  }
   ~RuntimeFolderTest() override { fs::remove_all(path_); }
   std::string path_;
 };

@@ -10,8 +10,7 @@ std::string SegmentName(hv_segment kind, uint32_t endpoint, uint32_t peer) {
     return absl::StrCat("hv:", what, ":", service::EndpointName(endpoint));
   };
   switch (kind) {
-    case HV_SEGMENT_CHANNEL:
-      return absl::StrCat(of("channel"), ":", service::EndpointName(peer));
+    case HV_SEGMENT_CHANNEL: return absl::StrCat(of("channel"), ":", service::EndpointName(peer));
     case HV_SEGMENT_STATE: return of("state");
     case HV_SEGMENT_WAKE: return of("wake");
     case HV_SEGMENT_VCPU_PAGE: return of("vcpu-page");

@@ -67,8 +67,7 @@ absl::Status SegmentSet::Add(hv_segment kind, uint32_t endpoint, uint32_t peer, 
   if (!fd.ok()) return fd.status();
   UniqueFd read_only;
   if (HasReaders(kind)) {
-    read_only.Reset(
-        open(absl::StrCat("/proc/self/fd/", fd->get()).c_str(), O_RDONLY | O_CLOEXEC));
+    read_only.Reset(open(absl::StrCat("/proc/self/fd/", fd->get()).c_str(), O_RDONLY | O_CLOEXEC));
     if (!read_only.valid()) {
       return absl::ResourceExhaustedError(
           absl::StrCat("opening a segment for reading: ", std::strerror(errno)));
@@ -130,14 +129,11 @@ absl::Status SegmentSet::Format(const OwnedSegment& segment, uint32_t capacity) 
                                     kFirstEpoch);
       states_.push_back({segment.endpoint, *std::move(mapping)});
       return absl::OkStatus();
-    case HV_SEGMENT_SPIN_BUDGET:
-      mapping->As<hv_spin_budget>()->slots = SpinSlots();
-      break;
+    case HV_SEGMENT_SPIN_BUDGET: mapping->As<hv_spin_budget>()->slots = SpinSlots(); break;
     case HV_SEGMENT_DIRTY_LOG:
       mapping->As<hv_dirty_log>()->pages = guest_ram().bytes / kPageBytes;
       break;
-    default:
-      break;
+    default: break;
   }
   *mapping->As<hv_segment_header>() = {HV_SEGMENT_MAGIC, static_cast<uint32_t>(segment.kind),
                                        HV_ABI_MAJOR, HV_ABI_MINOR};

@@ -82,8 +82,7 @@ TEST_F(SegmentSetTest, ChannelsOpenFromBothSides) {
 TEST_F(SegmentSetTest, GuestRamIsForKernelAndMmuAlone) {
   for (uint32_t process : Processes()) {
     const uint32_t role = HV_ENDPOINT_ROLE(process);
-    EXPECT_EQ(Maps(process, HV_SEGMENT_GUEST_RAM),
-              role == HV_ROLE_KERNEL || role == HV_ROLE_MMU)
+    EXPECT_EQ(Maps(process, HV_SEGMENT_GUEST_RAM), role == HV_ROLE_KERNEL || role == HV_ROLE_MMU)
         << role;
   }
 }
@@ -117,9 +116,9 @@ TEST_F(SegmentSetTest, ReadOnlyDescriptorCannotBeMappedForWriting) {
   const OwnedSegment* table = set_.Find(HV_SEGMENT_ROUTE_TABLE, 0);
   ASSERT_NE(table, nullptr);
   EXPECT_TRUE(ring::Mapping::Map(table->read_only.get(), table->bytes, false).ok());
-  EXPECT_EQ(mmap(nullptr, table->bytes, PROT_READ | PROT_WRITE, MAP_SHARED,
-                 table->read_only.get(), 0),
-            MAP_FAILED);
+  EXPECT_EQ(
+      mmap(nullptr, table->bytes, PROT_READ | PROT_WRITE, MAP_SHARED, table->read_only.get(), 0),
+      MAP_FAILED);
 }
 
 TEST_F(SegmentSetTest, AProcessCanWakeItselfAndItsPeersAlone) {

@@ -24,10 +24,8 @@ absl::Status OpenFailed(const std::string& path, int error) {
     case EROFS:
       return absl::PermissionDeniedError(absl::StrCat(message, "; choose another with --socket"));
     case ENOENT:
-    case ENOTDIR:
-      return absl::NotFoundError(absl::StrCat(message, "; make its folder first"));
-    default:
-      return absl::FailedPreconditionError(message);
+    case ENOTDIR: return absl::NotFoundError(absl::StrCat(message, "; make its folder first"));
+    default: return absl::FailedPreconditionError(message);
   }
 }
 

@@ -8,13 +8,13 @@
 
 namespace hv::hvd {
 
-// Held by a lock on PATH.lock, which the kernel drops when its holder dies, so that a stale socket is
-// told from a live one without guessing. Removes the socket when it goes.
+// Held by a lock on PATH.lock, which the kernel drops when its holder dies, so that a stale socket
+// is told from a live one without guessing. Removes the socket when it goes.
 class SocketClaim {
  public:
-  // AlreadyExists: another hvd listens there (names its pid). PermissionDenied, NotFound: the folder
-  // does not let us. InvalidArgument: the path is too long for a socket or is something else's. A
-  // stale socket is removed.
+  // AlreadyExists: another hvd listens there (names its pid). PermissionDenied, NotFound: the
+  // folder does not let us. InvalidArgument: the path is too long for a socket or is something
+  // else's. A stale socket is removed.
   static absl::StatusOr<SocketClaim> Take(const std::string& path);
 
   SocketClaim(SocketClaim&& other) noexcept;

@@ -1,8 +1,8 @@
 #include "hvd/supervisor.h"
 
 #include "abi/state.h"
-#include "absl/strings/str_cat.h"
 #include "abi/wake.h"
+#include "absl/strings/str_cat.h"
 #include "base/check.h"
 #include "hvd/process_memory.h"
 #include "ring/shared_store.h"
@@ -22,8 +22,8 @@ constexpr char kStopped = 'T';  // by a signal; state in /proc/PID/stat
 
 Supervisor::Supervisor(Parts parts) : parts_(std::move(parts)) {
   sampler_ = parts_.loop.Every(kSamplePeriod, [this] { SampleRates(); });
-  hang_watch_ = parts_.loop.Every(parts_.plan.hang_timeout / kLooksInHangTimeout,
-                                  [this] { LookForHangs(); });
+  hang_watch_ =
+      parts_.loop.Every(parts_.plan.hang_timeout / kLooksInHangTimeout, [this] { LookForHangs(); });
 }
 
 Supervisor::~Supervisor() {
@@ -47,8 +47,8 @@ absl::Status Supervisor::Start(const std::vector<uint32_t>& services) {
     slots_.push_back(std::make_unique<Slot>(
         Slot{.endpoint = endpoint, .hang = HangDetector(parts_.plan.hang_timeout)}));
     if (parts_.plan.standby) {
-      slots_.back()->standby = std::make_unique<Standby>(parts_.loop, parts_.launcher, endpoint,
-                                                         parts_.log);
+      slots_.back()->standby =
+          std::make_unique<Standby>(parts_.loop, parts_.launcher, endpoint, parts_.log);
     }
     if (auto status = Attach(*slots_.back()); !status.ok()) return status;
     const size_t index = slots_.size() - 1;
@@ -97,8 +97,8 @@ absl::Status Supervisor::AwaitReady(std::chrono::milliseconds timeout) {
     for (const auto& slot : slots_) clients.emplace_back(slot->endpoint, slot->client);
   }
   for (const auto& [endpoint, client] : clients) {
-    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
-        deadline - EventLoop::Clock::now());
+    const auto left =
+        std::chrono::duration_cast<std::chrono::milliseconds>(deadline - EventLoop::Clock::now());
     const absl::Status status =
         client ? client->AwaitLoop(left) : absl::UnavailableError("it keeps dying");
     if (status.ok()) continue;
@@ -147,8 +147,7 @@ void Supervisor::Replace(size_t index) {
       slot.watch = parts_.loop.WhenReadable(slot.part.process->death_fd(),
                                             [this, index] { OnDeath(index); });
       events.push_back({hv::v1::EVENT_KIND_SERVICE_REPLACED, slot.endpoint,
-                        absl::StrCat("by pid ", slot.part.process->pid(), ", epoch ",
-                                     slot.epoch)});
+                        absl::StrCat("by pid ", slot.part.process->pid(), ", epoch ", slot.epoch)});
       if (slot.standby) slot.standby->Prepare();
     } else {
       slot.last_end = std::string(status.message());
@@ -164,10 +163,10 @@ void Supervisor::Retry(Slot& slot, size_t index, std::vector<ServiceEvent>& even
   const auto delay = slot.policy.OnDeath(did_something);
   if (!delay) {
     slot.state = State::kDegraded;
-    events.push_back({hv::v1::EVENT_KIND_DEGRADED, slot.endpoint,
-                      absl::StrCat("died ", slot.policy.fruitless_deaths(),
-                                   " times in a row without doing anything, last: ",
-                                   slot.last_end)});
+    events.push_back(
+        {hv::v1::EVENT_KIND_DEGRADED, slot.endpoint,
+         absl::StrCat("died ", slot.policy.fruitless_deaths(),
+                      " times in a row without doing anything, last: ", slot.last_end)});
     return;
   }
   slot.watch = parts_.loop.After(*delay, [this, index] { Replace(index); });
@@ -193,8 +192,8 @@ void Supervisor::LookForHangs() {
     const ProcessActivity activity = slot->part.process->activity();
     if (IsStarting(*slot, progress.heartbeat) && activity.state != kStopped) continue;
     if (!slot->hang.Hangs(activity)) continue;
-    slot->killed_for = absl::StrCat("hung with work to do for ",
-                                    parts_.plan.hang_timeout.count(), " ms, ");
+    slot->killed_for =
+        absl::StrCat("hung with work to do for ", parts_.plan.hang_timeout.count(), " ms, ");
     slot->part.process->Kill();
   }
 }
@@ -271,8 +270,7 @@ std::vector<std::string> Supervisor::Degraded() const {
   std::vector<std::string> degraded;
   for (const auto& slot : slots_) {
     if (slot->state != State::kDegraded) continue;
-    degraded.push_back(
-        absl::StrCat(service::EndpointName(slot->endpoint), ": ", slot->last_end));
+    degraded.push_back(absl::StrCat(service::EndpointName(slot->endpoint), ": ", slot->last_end));
   }
   return degraded;
 }

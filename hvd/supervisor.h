@@ -1,5 +1,5 @@
-// Keeps the services of one machine alive: starts them, sees them die or hang, has successors attach
-// to their segments under the next epoch.
+// Keeps the services of one machine alive: starts them, sees them die or hang, has successors
+// attach to their segments under the next epoch.
 #pragma once
 
 #include <chrono>

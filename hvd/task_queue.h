@@ -19,7 +19,8 @@ class TaskQueue {
   // Any thread, a task included.
   void Post(std::function<void()> task);
 
-  // Any thread but the queue's: does `task` after all that was posted before and returns its result.
+  // Any thread but the queue's: does `task` after all that was posted before and returns its
+  // result.
   template <typename Task>
   auto Run(Task task) -> decltype(task()) {
     std::packaged_task<decltype(task())()> packaged(std::move(task));

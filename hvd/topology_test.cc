@@ -52,8 +52,8 @@ TEST(TopologyTest, CapacitiesHoldAWholeOutboxAndAreLegal) {
 TEST(TopologyTest, NoServiceHasMoreChannelsThanItsStateCanName) {
   const Topology topology = PlanTopology(HV_MAX_VCPUS);
   for (uint32_t service : topology.services) {
-    const auto count = std::count_if(
-        topology.channels.begin(), topology.channels.end(), [&](const auto& channel) {
+    const auto count =
+        std::count_if(topology.channels.begin(), topology.channels.end(), [&](const auto& channel) {
           return channel.side_a == service || channel.side_b == service;
         });
     EXPECT_LE(count, ssize_t(HV_MAX_CHANNELS));

@@ -32,8 +32,8 @@ TEST_F(ControlTest, EveryPartIsAProcessUnderItsName) {
   Boot();
   std::multiset<std::string> names;
   for (const pid_t pid : Descendants(hvctl_.HvdPid())) names.insert(ProcessName(pid));
-  for (const char* name : {"hv_kernel", "vcpu_svc", "mmu_svc", "ioapic_svc", "timer_svc",
-                           "serial_svc", "power_svc"}) {
+  for (const char* name :
+       {"hv_kernel", "vcpu_svc", "mmu_svc", "ioapic_svc", "timer_svc", "serial_svc", "power_svc"}) {
     EXPECT_GE(names.count(name), 1u) << name;
   }
   const auto services = hvctl_.Run({"services", "vm"});

@@ -17,8 +17,8 @@ constexpr int kGuestCrashed = 8;
 class OwnKernelTest : public ::testing::Test {
  protected:
   Hvctl::Result Run(const std::string& kernel, std::vector<std::string> more = {}) {
-    std::vector<std::string> arguments{"run", "--name", "vm", "--debug-exit", "--kernel",
-                                       Kernel(kernel)};
+    std::vector<std::string> arguments{"run",          "--name",   "vm",
+                                       "--debug-exit", "--kernel", Kernel(kernel)};
     arguments.insert(arguments.end(), more.begin(), more.end());
     return hvctl_.Run(arguments);
   }
@@ -49,7 +49,7 @@ TEST_F(OwnKernelTest, TripleFaultStopsTheMachineAndSaysWhere) {
   ExpectContains(run.output, "crash: $");
   ExpectContains(run.errors, "triple fault");
   ExpectContains(run.errors, "rbx +(0x)?0*12345678");
-  ExpectContains(run.errors, "0f 0b");         // the bytes at RIP: UD2
+  ExpectContains(run.errors, "0f 0b");            // the bytes at RIP: UD2
   ExpectContains(run.errors, "port_write.*3f8");  // the last exits
 }
 
@@ -61,8 +61,9 @@ TEST_F(OwnKernelTest, WhatTheEngineDoesNotRunStopsTheMachineAndSaysWhat) {
 }
 
 TEST_F(OwnKernelTest, ACrashEndsThatMachineAlone) {
-  ASSERT_EQ(hvctl_.Run({"run", "--name", "other", "--detach", "--debug-exit", "--kernel",
-                        Kernel("triple_fault.elf")})
+  ASSERT_EQ(hvctl_
+                .Run({"run", "--name", "other", "--detach", "--debug-exit", "--kernel",
+                      Kernel("triple_fault.elf")})
                 .status,
             0);
   EXPECT_EQ(hvctl_.Run({"wait", "other"}).status, kGuestCrashed);

@@ -133,12 +133,8 @@ void I8259::WriteOcw2(uint8_t value) {
   const uint8_t named = value & 7;
   const uint8_t after_named = (named + 1) & 7;
   switch (value >> 5) {
-    case kRotateInAutoEoiClear:
-      s_.rotate_on_auto_eoi = 0;
-      break;
-    case kRotateInAutoEoiSet:
-      s_.rotate_on_auto_eoi = 1;
-      break;
+    case kRotateInAutoEoiClear: s_.rotate_on_auto_eoi = 0; break;
+    case kRotateInAutoEoiSet: s_.rotate_on_auto_eoi = 1; break;
     case kNonSpecificEoi:
     case kRotateOnNonSpecificEoi: {
       const int highest = Priority(InServiceUnlessMasked());
@@ -148,18 +144,13 @@ void I8259::WriteOcw2(uint8_t value) {
       if (value >> 5 == kRotateOnNonSpecificEoi) s_.priority = (input + 1) & 7;
       break;
     }
-    case kSpecificEoi:
-      s_.isr &= static_cast<uint8_t>(~Bit(named));
-      break;
+    case kSpecificEoi: s_.isr &= static_cast<uint8_t>(~Bit(named)); break;
     case kRotateOnSpecificEoi:
       s_.isr &= static_cast<uint8_t>(~Bit(named));
       s_.priority = after_named;
       break;
-    case kSetPriority:
-      s_.priority = after_named;
-      break;
-    default:
-      break;  // no operation
+    case kSetPriority: s_.priority = after_named; break;
+    default: break;  // no operation
   }
 }
 
@@ -172,16 +163,12 @@ void I8259::WriteOcw3(uint8_t value) {
 void I8259::WriteData(uint8_t value) {
   const uint8_t after_icw3 = s_.needs_icw4 != 0 ? 3 : 0;
   switch (s_.init_step) {
-    case 0:
-      s_.imr = value;
-      return;
+    case 0: s_.imr = value; return;
     case 1:
       s_.vector_base = value & kIcw2Vector;
       s_.init_step = s_.single != 0 ? after_icw3 : 2;
       return;
-    case 2:
-      s_.init_step = after_icw3;
-      return;  // ICW3: the wiring of a PC is what it is
+    case 2: s_.init_step = after_icw3; return;  // ICW3: the wiring of a PC is what it is
     default:
       s_.auto_eoi = (value & kIcw4AutoEoi) != 0;
       s_.special_fully_nested = (value & kIcw4SpecialFullyNested) != 0;

@@ -45,26 +45,13 @@ void I8259Pair::Acknowledge(uint8_t vector) {
 
 bool I8259Pair::Read(uint16_t port, uint8_t& value) {
   switch (port) {
-    case HV_PORT_PIC_MASTER:
-      value = Master().ReadCommand();
-      break;
-    case HV_PORT_PIC_MASTER + 1:
-      value = Master().ReadData();
-      break;
-    case HV_PORT_PIC_SLAVE:
-      value = Slave().ReadCommand();
-      break;
-    case HV_PORT_PIC_SLAVE + 1:
-      value = Slave().ReadData();
-      break;
-    case HV_PORT_ELCR:
-      value = Master().elcr();
-      break;
-    case HV_PORT_ELCR + 1:
-      value = Slave().elcr();
-      break;
-    default:
-      return false;
+    case HV_PORT_PIC_MASTER: value = Master().ReadCommand(); break;
+    case HV_PORT_PIC_MASTER + 1: value = Master().ReadData(); break;
+    case HV_PORT_PIC_SLAVE: value = Slave().ReadCommand(); break;
+    case HV_PORT_PIC_SLAVE + 1: value = Slave().ReadData(); break;
+    case HV_PORT_ELCR: value = Master().elcr(); break;
+    case HV_PORT_ELCR + 1: value = Slave().elcr(); break;
+    default: return false;
   }
   UpdateCascade();  // a poll may have acknowledged
   return true;
@@ -72,26 +59,13 @@ bool I8259Pair::Read(uint16_t port, uint8_t& value) {
 
 bool I8259Pair::Write(uint16_t port, uint8_t value) {
   switch (port) {
-    case HV_PORT_PIC_MASTER:
-      Master().WriteCommand(value);
-      break;
-    case HV_PORT_PIC_MASTER + 1:
-      Master().WriteData(value);
-      break;
-    case HV_PORT_PIC_SLAVE:
-      Slave().WriteCommand(value);
-      break;
-    case HV_PORT_PIC_SLAVE + 1:
-      Slave().WriteData(value);
-      break;
-    case HV_PORT_ELCR:
-      Master().SetElcr(value);
-      break;
-    case HV_PORT_ELCR + 1:
-      Slave().SetElcr(value);
-      break;
-    default:
-      return false;
+    case HV_PORT_PIC_MASTER: Master().WriteCommand(value); break;
+    case HV_PORT_PIC_MASTER + 1: Master().WriteData(value); break;
+    case HV_PORT_PIC_SLAVE: Slave().WriteCommand(value); break;
+    case HV_PORT_PIC_SLAVE + 1: Slave().WriteData(value); break;
+    case HV_PORT_ELCR: Master().SetElcr(value); break;
+    case HV_PORT_ELCR + 1: Slave().SetElcr(value); break;
+    default: return false;
   }
   UpdateCascade();
   return true;

@@ -50,14 +50,10 @@ std::optional<hv_interrupt> Ioapic::EndInput(uint32_t input, uint8_t vector) {
 uint32_t Ioapic::ReadRegister() const {
   const uint32_t index = s_.select & 0xff;
   switch (index) {
-    case kId:
-      return s_.id;
-    case kVersion:
-      return kVersionValue;
-    case kArbitration:
-      return s_.id;  // loaded with the id (3.2.3); there is no APIC bus to win
-    default:
-      break;
+    case kId: return s_.id;
+    case kVersion: return kVersionValue;
+    case kArbitration: return s_.id;  // loaded with the id (3.2.3); there is no APIC bus to win
+    default: break;
   }
   const uint32_t input = (index - kFirstEntry) / 2;
   if (index < kFirstEntry || input >= kInputs) return 0;
@@ -87,28 +83,19 @@ std::optional<hv_interrupt> Ioapic::WriteEntry(uint32_t input, bool high, uint32
 
 uint32_t Ioapic::Read(uint64_t offset) const {
   switch (offset) {
-    case kSelect:
-      return s_.select;
-    case kWindow:
-      return ReadRegister();
-    default:
-      return 0;
+    case kSelect: return s_.select;
+    case kWindow: return ReadRegister();
+    default: return 0;
   }
 }
 
 std::optional<hv_interrupt> Ioapic::Write(uint64_t offset, uint32_t value,
                                           std::optional<uint8_t>& end_of_interrupt) {
   switch (offset) {
-    case kSelect:
-      s_.select = value & 0xff;
-      return std::nullopt;
-    case kWindow:
-      return WriteRegister(value);
-    case kEoi:
-      end_of_interrupt = static_cast<uint8_t>(value);
-      return std::nullopt;
-    default:
-      return std::nullopt;
+    case kSelect: s_.select = value & 0xff; return std::nullopt;
+    case kWindow: return WriteRegister(value);
+    case kEoi: end_of_interrupt = static_cast<uint8_t>(value); return std::nullopt;
+    default: return std::nullopt;
   }
 }
 

@@ -112,17 +112,14 @@ bool Write(State& s, const Message& message, Actions& actions) {
 
 bool Serve(State& s, const Message& message, Actions& actions) {
   switch (message.kind) {
-    case HV_KIND_READ:
-      return Read(s, message, actions);
+    case HV_KIND_READ: return Read(s, message, actions);
     case HV_KIND_WRITE: {
       const bool known = Write(s, message, actions);
       actions.Send(message.from, HV_KIND_WRITE_DONE, message.tag, hv_access_done{});
       return known;
     }
-    case HV_KIND_WRITE_POSTED:
-      return Write(s, message, actions);
-    case HV_KIND_LINE:
-      return SetLine(s, message, actions);
+    case HV_KIND_WRITE_POSTED: return Write(s, message, actions);
+    case HV_KIND_LINE: return SetLine(s, message, actions);
     case HV_KIND_GSI_ROUTE:
       return GsiRouting(s.routing).SetRoute(message.from, message.As<hv_gsi_route>());
     case HV_KIND_EOI:
@@ -134,8 +131,7 @@ bool Serve(State& s, const Message& message, Actions& actions) {
       s.intr_asserted = 0;
       s.intr_vector = 0;
       return true;
-    default:
-      return false;
+    default: return false;
   }
 }
 

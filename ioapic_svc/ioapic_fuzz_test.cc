@@ -22,13 +22,10 @@ class Generator {
   uint64_t Number(uint64_t below) { return random_() % below; }
   Message Next() {
     switch (Number(10)) {
-      case 0:
-        return Noise();
+      case 0: return Noise();
       case 1:
-      case 2:
-        return Line();
-      case 3:
-        return Of(TestService::kVcpu, HV_KIND_EOI, hv_eoi{.vector = Vector()});
+      case 2: return Line();
+      case 3: return Of(TestService::kVcpu, HV_KIND_EOI, hv_eoi{.vector = Vector()});
       case 4:
         return Of(TestService::kVcpu, HV_KIND_INTA, hv_intr{.asserted = 0, .vector = Vector()});
       case 5:
@@ -37,8 +34,7 @@ class Generator {
                                .data = static_cast<uint32_t>(random_()),
                                .gsi = static_cast<uint32_t>(Number(80)),
                                .enabled = static_cast<uint32_t>(Number(4))});
-      default:
-        return Access();
+      default: return Access();
     }
   }
 

@@ -4,10 +4,9 @@
 #include "service/run_service.h"
 
 int main() {
-  return hv::service::RunService(
-      {.role = HV_ROLE_IOAPIC,
-       .make_core = [](const hv::service::Attachment&)
-           -> absl::StatusOr<std::unique_ptr<hv::service::Core>> {
-         return std::make_unique<hv::ioapic::IoapicCore>();
-       }});
+  return hv::service::RunService({.role = HV_ROLE_IOAPIC,
+                                  .make_core = [](const hv::service::Attachment&)
+                                      -> absl::StatusOr<std::unique_ptr<hv::service::Core>> {
+                                    return std::make_unique<hv::ioapic::IoapicCore>();
+                                  }});
 }

@@ -12,30 +12,21 @@ hv::v1::MemoryKind KindOf(const hv_memory_slot* slot) {
 
 hv::v1::TranslationOutcome ToProto(WalkOutcome outcome) {
   switch (outcome) {
-    case WalkOutcome::kMapped:
-      return hv::v1::TRANSLATION_OUTCOME_MAPPED;
-    case WalkOutcome::kNotCanonical:
-      return hv::v1::TRANSLATION_OUTCOME_NOT_CANONICAL;
-    case WalkOutcome::kNotPresent:
-      return hv::v1::TRANSLATION_OUTCOME_NOT_PRESENT;
-    case WalkOutcome::kReservedBits:
-      return hv::v1::TRANSLATION_OUTCOME_RESERVED_BITS;
-    case WalkOutcome::kNoTable:
-      return hv::v1::TRANSLATION_OUTCOME_NO_TABLE;
+    case WalkOutcome::kMapped: return hv::v1::TRANSLATION_OUTCOME_MAPPED;
+    case WalkOutcome::kNotCanonical: return hv::v1::TRANSLATION_OUTCOME_NOT_CANONICAL;
+    case WalkOutcome::kNotPresent: return hv::v1::TRANSLATION_OUTCOME_NOT_PRESENT;
+    case WalkOutcome::kReservedBits: return hv::v1::TRANSLATION_OUTCOME_RESERVED_BITS;
+    case WalkOutcome::kNoTable: return hv::v1::TRANSLATION_OUTCOME_NO_TABLE;
   }
   return hv::v1::TRANSLATION_OUTCOME_UNSPECIFIED;
 }
 
 hv::v1::PagingMode ToProto(PagingMode mode) {
   switch (mode) {
-    case PagingMode::kNone:
-      return hv::v1::PAGING_MODE_NONE;
-    case PagingMode::k32Bit:
-      return hv::v1::PAGING_MODE_32_BIT;
-    case PagingMode::kPae:
-      return hv::v1::PAGING_MODE_PAE;
-    case PagingMode::k4Level:
-      return hv::v1::PAGING_MODE_4_LEVEL;
+    case PagingMode::kNone: return hv::v1::PAGING_MODE_NONE;
+    case PagingMode::k32Bit: return hv::v1::PAGING_MODE_32_BIT;
+    case PagingMode::kPae: return hv::v1::PAGING_MODE_PAE;
+    case PagingMode::k4Level: return hv::v1::PAGING_MODE_4_LEVEL;
   }
   return hv::v1::PAGING_MODE_UNSPECIFIED;
 }

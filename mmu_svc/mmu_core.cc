@@ -48,8 +48,7 @@ bool MmuCore::Handle(State& state, const Message& message, uint64_t, Actions& ac
                    hv_store_done{.refused = stored ? 0u : 1u});
       return stored;
     }
-    default:
-      return false;
+    default: return false;
   }
 }
 

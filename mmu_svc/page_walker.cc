@@ -26,12 +26,9 @@ struct Format {
 
 Format FormatOf(PagingMode mode) {
   switch (mode) {
-    case PagingMode::k4Level:
-      return {4, 8, 9};
-    case PagingMode::kPae:
-      return {3, 8, 9};
-    default:
-      return {2, 4, 10};
+    case PagingMode::k4Level: return {4, 8, 9};
+    case PagingMode::kPae: return {3, 8, 9};
+    default: return {2, 4, 10};
   }
 }
 
@@ -61,12 +58,9 @@ class Walker {
  private:
   uint64_t Root() const {
     switch (registers_.mode()) {
-      case PagingMode::k4Level:
-        return registers_.cr3() & Bits(12, HV_PHYSICAL_ADDRESS_BITS - 1);
-      case PagingMode::kPae:
-        return registers_.cr3() & Bits(5, 31);
-      default:
-        return registers_.cr3() & Bits(12, 31);
+      case PagingMode::k4Level: return registers_.cr3() & Bits(12, HV_PHYSICAL_ADDRESS_BITS - 1);
+      case PagingMode::kPae: return registers_.cr3() & Bits(5, 31);
+      default: return registers_.cr3() & Bits(12, 31);
     }
   }
 

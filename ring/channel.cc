@@ -29,9 +29,9 @@ absl::StatusOr<ChannelView> OpenChannel(std::span<std::byte> segment, uint32_t s
     return status;
   }
   if (!ValidCapacity(header.capacity)) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("channel: capacity of ", header.capacity, " cells is not a power of two from ",
-                     HV_RING_MIN_CELLS, " to ", HV_RING_MAX_CELLS));
+    return absl::InvalidArgumentError(absl::StrCat("channel: capacity of ", header.capacity,
+                                                   " cells is not a power of two from ",
+                                                   HV_RING_MIN_CELLS, " to ", HV_RING_MAX_CELLS));
   }
   if (segment.size() < HV_CHANNEL_BYTES(header.capacity)) {
     return absl::InvalidArgumentError(absl::StrCat("channel: segment of ", segment.size(),
@@ -41,9 +41,9 @@ absl::StatusOr<ChannelView> OpenChannel(std::span<std::byte> segment, uint32_t s
   const bool is_a = header.side_a == self && header.side_b == peer;
   const bool is_b = header.side_b == self && header.side_a == peer;
   if (!is_a && !is_b) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "channel: joins 0x", absl::Hex(header.side_a), " and 0x", absl::Hex(header.side_b),
-        ", not 0x", absl::Hex(self), " and 0x", absl::Hex(peer)));
+    return absl::InvalidArgumentError(absl::StrCat("channel: joins 0x", absl::Hex(header.side_a),
+                                                   " and 0x", absl::Hex(header.side_b), ", not 0x",
+                                                   absl::Hex(self), " and 0x", absl::Hex(peer)));
   }
   auto* shared = reinterpret_cast<hv_channel_header*>(segment.data());
   auto* cells = reinterpret_cast<hv_cell*>(segment.data() + HV_CHANNEL_CELLS_OFFSET);

@@ -8,11 +8,11 @@
 
 namespace hv::ring {
 
-enum class [[nodiscard]] PeekResult : uint8_t {
-  kMessage,   // the copy is the message at position()
-  kEmpty,     // nothing there yet
-  kBadStamp,  // the slot holds a stamp no honest producer writes there; not a message
-  kBadEpoch,  // a message of another epoch: to be skipped
+enum class [[nodiscard]] PeekResult : uint8_t{
+    kMessage,   // the copy is the message at position()
+    kEmpty,     // nothing there yet
+    kBadStamp,  // the slot holds a stamp no honest producer writes there; not a message
+    kBadEpoch,  // a message of another epoch: to be skipped
 };
 
 // A hostile producer can make messages appear, change or vanish; it cannot make this read outside

@@ -1,5 +1,5 @@
-// A peer that scribbles at random over the whole channel must never crash or hang the other side, or
-// make it read outside its segment (the checks of the header keep every view inside).
+// A peer that scribbles at random over the whole channel must never crash or hang the other side,
+// or make it read outside its segment (the checks of the header keep every view inside).
 #include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -23,7 +23,7 @@ constexpr uint32_t kCapacity = 64;
     const size_t where = random() % count;
     uint64_t value = random();
     switch (random() % 4) {
-      case 0: value %= 4 * kCapacity; break;       // looks like a stamp or a position
+      case 0: value %= 4 * kCapacity; break;  // looks like a stamp or a position
       case 1: value = UINT64_MAX - value % 8; break;
       case 2: value = 0; break;
       default: break;
@@ -47,18 +47,13 @@ TEST(HostilePeerTest, ScribblingNeitherCrashesNorHangsTheOtherSide) {
     ASSERT_LE(producer.position(), turn + 1);
     hv_cell copy;
     switch (consumer.Peek(copy)) {
-      case PeekResult::kMessage:
-        consumer.Advance();
-        break;
+      case PeekResult::kMessage: consumer.Advance(); break;
       case PeekResult::kBadEpoch:
         ++refused;
         consumer.Advance();
         break;
-      case PeekResult::kBadStamp:
-        ++refused;
-        break;
-      case PeekResult::kEmpty:
-        break;
+      case PeekResult::kBadStamp: ++refused; break;
+      case PeekResult::kEmpty: break;
     }
     if (consumer.AcknowledgeDue()) consumer.Acknowledge(stores);
     if (turn % 65536 == 0) (void)Producer::RecoverPosition(channel.a.outbound);
@@ -79,8 +74,8 @@ TEST(HostilePeerTest, AHeaderScribbledWhileItIsOpenedIsRefusedOrWithinBounds) {
     words[random() % 8] = static_cast<uint32_t>(random() % 3 == 0 ? random() : random() % 128);
     const auto view = OpenChannel(channel.bytes(), kSideA, kSideB);
     if (view.ok()) {
-      const auto* end = reinterpret_cast<const hv_cell*>(channel.bytes().data() +
-                                                         channel.bytes().size());
+      const auto* end =
+          reinterpret_cast<const hv_cell*>(channel.bytes().data() + channel.bytes().size());
       EXPECT_LE(view->inbound.cells + view->inbound.capacity, end);
       EXPECT_LE(view->outbound.cells + view->outbound.capacity, end);
     }

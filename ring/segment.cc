@@ -51,8 +51,8 @@ absl::StatusOr<Mapping> Mapping::Map(int fd, uint64_t bytes, bool writable) {
     return absl::InvalidArgumentError(absl::StrCat("segment: lseek: ", std::strerror(errno)));
   }
   if (bytes == 0 || static_cast<uint64_t>(size) < bytes) {
-    return absl::InvalidArgumentError(absl::StrCat("segment: file of ", size,
-                                                   " bytes, the manifest says ", bytes));
+    return absl::InvalidArgumentError(
+        absl::StrCat("segment: file of ", size, " bytes, the manifest says ", bytes));
   }
   const int seals = fcntl(fd, F_GET_SEALS);
   if (seals < 0 || (seals & F_SEAL_SHRINK) == 0) {

@@ -61,8 +61,7 @@ void SpinBudget::BecomeHot() {
   if (slots == 0) return;
   const uint32_t next =
       std::atomic_ref<uint32_t>(shared_->next).fetch_add(1, std::memory_order_relaxed);
-  std::atomic_ref<uint32_t>(shared_->hot[next % slots])
-      .store(endpoint_, std::memory_order_relaxed);
+  std::atomic_ref<uint32_t>(shared_->hot[next % slots]).store(endpoint_, std::memory_order_relaxed);
 }
 
 bool SpinBudget::MaySpin() const {

@@ -13,8 +13,8 @@ class Sleeper {
  public:
   explicit Sleeper(hv_wake* wake) : wake_(wake) {}
 
-  // Declares the intent to sleep and returns the word to sleep on. After this the owner must look at
-  // everything it waits for once more: a producer that published before the declaration may not
+  // Declares the intent to sleep and returns the word to sleep on. After this the owner must look
+  // at everything it waits for once more: a producer that published before the declaration may not
   // have seen it.
   uint32_t Declare();
   // Sleeps until woken, or for `timeout_ns`. Returns at once when somebody has woken since Declare.

@@ -2,7 +2,8 @@
 //
 //   receive      copy a cell out of its ring, check who may say this
 //   step         let the core work on the spare copy; put what it sends into the spare outbox
-//   fit          if a ring has no room for its part of the outbox, forget the step: it is made again
+//   fit          if a ring has no room for its part of the outbox, forget the step: it is made
+//   again
 //                from the same message later, and meanwhile other channels go on
 //   commit       one release store: copy, consumed positions and outbox are current at once
 //   publish      copy the outbox to its rings at the positions it names
@@ -34,10 +35,10 @@ struct Port {
   ring::ChannelView view;
 };
 
-enum class [[nodiscard]] StepResult : uint8_t {
-  kNothing,  // no message there
-  kDone,     // taken, committed, published
-  kNoRoom,   // what the step would send does not fit yet; nothing has happened
+enum class [[nodiscard]] StepResult : uint8_t{
+    kNothing,  // no message there
+    kDone,     // taken, committed, published
+    kNoRoom,   // what the step would send does not fit yet; nothing has happened
 };
 
 // `Stores` sees every store to shared memory: ring::DirectStores, or a test's.
@@ -128,8 +129,8 @@ class Committer {
   StateSegment& state() { return state_; }
   Core& core() { return core_; }
 
-  // What the control plane changes, as one committed step that sends nothing and leaves the next tick
-  // where it is. An error of `change` leaves the old state in force.
+  // What the control plane changes, as one committed step that sends nothing and leaves the next
+  // tick where it is. An error of `change` leaves the old state in force.
   absl::Status Change(const std::function<absl::Status(void* state)>& change, uint64_t now_ns) {
     Begin(now_ns);
     if (auto status = change(state_.spare_state()); !status.ok()) return status;

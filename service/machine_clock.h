@@ -12,9 +12,9 @@ class Clock {
   virtual uint64_t NowNs() = 0;
 };
 
-// nanoseconds = (TSC - tsc_base) * 10^9 / tsc_hz, by a multiplication with the reciprocal: at most 1 ns
-// less than exact, never more, so that no deadline is seen early. The same in every process of a
-// machine. No system call, no division.
+// nanoseconds = (TSC - tsc_base) * 10^9 / tsc_hz, by a multiplication with the reciprocal: at most
+// 1 ns less than exact, never more, so that no deadline is seen early. The same in every process of
+// a machine. No system call, no division.
 class MachineClock : public Clock {
  public:
   // REQUIRES: tsc_hz > 0.

@@ -23,8 +23,8 @@
 namespace hv::service {
 namespace {
 
-// Everything up to the manifest is a standby's life: started, linked and shut in, with gRPC's threads
-// running, so that taking over is to map and go on.
+// Everything up to the manifest is a standby's life: started, linked and shut in, with gRPC's
+// threads running, so that taking over is to map and go on.
 absl::Status Serve(const ServiceSpec& spec) {
   SandboxReport sandbox;
   EnterNamespaces(std::array{kManifestSocket}, sandbox);

@@ -41,22 +41,14 @@ uint8_t ShowClock(uint8_t index, int64_t seconds, ClockFormat format) {
   const int64_t days = FloorDiv(seconds, kSecondsPerDay);
   const int64_t of_day = FloorMod(seconds, kSecondsPerDay);
   switch (index) {
-    case kSeconds:
-      return Encode(of_day % 60, format);
-    case kMinutes:
-      return Encode(of_day / 60 % 60, format);
-    case kHours:
-      return EncodeHour(of_day / 3600, format);
-    case kWeekday:
-      return Encode(WeekdayOf(days) + 1, format);
-    case kDay:
-      return Encode(DateOf(days).day, format);
-    case kMonth:
-      return Encode(DateOf(days).month, format);
-    case kYear:
-      return Encode(FloorMod(DateOf(days).year, 100), format);
-    default:
-      return Encode(FloorMod(FloorDiv(DateOf(days).year, 100), 100), format);
+    case kSeconds: return Encode(of_day % 60, format);
+    case kMinutes: return Encode(of_day / 60 % 60, format);
+    case kHours: return EncodeHour(of_day / 3600, format);
+    case kWeekday: return Encode(WeekdayOf(days) + 1, format);
+    case kDay: return Encode(DateOf(days).day, format);
+    case kMonth: return Encode(DateOf(days).month, format);
+    case kYear: return Encode(FloorMod(DateOf(days).year, 100), format);
+    default: return Encode(FloorMod(FloorDiv(DateOf(days).year, 100), 100), format);
   }
 }
 

@@ -81,24 +81,18 @@ uint64_t Hpet::ReadRegister(uint64_t offset, uint64_t tick) const {
     case kCapabilities:
       return uint64_t{HV_HPET_PERIOD_FS} << 32 | kVendor << 16 | kLegacyCapable | k64BitCounter |
              (kHpetTimers - 1) << 8 | kRevision;
-    case kConfiguration:
-      return s_.config;
-    case kStatus:
-      return s_.status;
-    case kCounter:
-      return Counter(tick);
-    default:
-      break;
+    case kConfiguration: return s_.config;
+    case kStatus: return s_.status;
+    case kCounter: return Counter(tick);
+    default: break;
   }
   if (offset < kTimers || offset >= kTimers + kHpetTimers * kTimerBytes) return 0;
   const auto timer = static_cast<int>((offset - kTimers) / kTimerBytes);
   switch (offset % kTimerBytes) {
     case kTimerConfig:
       return s_.timer_config[timer] | kPeriodicCapable | k64BitTimer | kRoutes << 32;
-    case kComparator:
-      return s_.comparator[timer];
-    default:
-      return 0;  // messages to the front-side bus are not offered
+    case kComparator: return s_.comparator[timer];
+    default: return 0;  // messages to the front-side bus are not offered
   }
 }
 
@@ -116,16 +110,12 @@ void Hpet::Write(uint64_t offset, uint32_t width, uint64_t value, uint64_t tick)
 
 void Hpet::WriteRegister(uint64_t offset, uint64_t value, uint64_t mask, uint64_t tick) {
   switch (offset) {
-    case kConfiguration:
-      return WriteConfig((s_.config & ~mask) | value, tick);
-    case kStatus:
-      s_.status &= ~value;
-      return;
+    case kConfiguration: return WriteConfig((s_.config & ~mask) | value, tick);
+    case kStatus: s_.status &= ~value; return;
     case kCounter:
       if (!enabled()) s_.counter_base = (s_.counter_base & ~mask) | value;  // only while halted
       return;
-    default:
-      break;
+    default: break;
   }
   if (offset < kTimers || offset >= kTimers + kHpetTimers * kTimerBytes) return;
   const auto timer = static_cast<int>((offset - kTimers) / kTimerBytes);

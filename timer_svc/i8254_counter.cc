@@ -93,17 +93,12 @@ uint64_t Counter::NextEvent(uint64_t tick) {
 
 bool Counter::OutputAt(uint64_t elapsed) const {
   switch (s_.mode) {
-    case 0:
-      return elapsed >= s_.reload;
-    case 1:
-      return !Counting() || elapsed >= s_.reload;
+    case 0: return elapsed >= s_.reload;
+    case 1: return !Counting() || elapsed >= s_.reload;
     // The gate forces the output high in modes 2 and 3.
-    case 2:
-      return !Counting() || elapsed % s_.reload != s_.reload - uint64_t{1};
-    case 3:
-      return !Counting() || elapsed % s_.reload < HighTicks(s_.reload);
-    default:
-      return !Counting() || elapsed != s_.reload;  // strobes: low for one clock
+    case 2: return !Counting() || elapsed % s_.reload != s_.reload - uint64_t{1};
+    case 3: return !Counting() || elapsed % s_.reload < HighTicks(s_.reload);
+    default: return !Counting() || elapsed != s_.reload;  // strobes: low for one clock
   }
 }
 

@@ -10,8 +10,8 @@ absl::StatusOr<std::unique_ptr<hv::service::Core>> MakeCore(
     const hv::service::Attachment& attachment) {
   const uint32_t cpus = attachment.manifest().timer().cpus();
   if (cpus == 0 || cpus > HV_MAX_VCPUS) {
-    return absl::InvalidArgumentError(absl::StrCat("timer.cpus: ", cpus, ", must be 1 to ",
-                                                   HV_MAX_VCPUS));
+    return absl::InvalidArgumentError(
+        absl::StrCat("timer.cpus: ", cpus, ", must be 1 to ", HV_MAX_VCPUS));
   }
   return std::make_unique<hv::timer::TimerCore>(hv::timer::TimerCore::Config{
       .cpus = cpus, .realtime_base_ns = attachment.manifest().realtime_base_ns()});

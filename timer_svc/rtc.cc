@@ -83,8 +83,7 @@ uint8_t Rtc::ReadRegister(uint8_t index, uint64_t now_ns) {
       s_.cmos[kC] = 0;
       return flags;
     }
-    default:
-      return s_.cmos[index];
+    default: return s_.cmos[index];
   }
 }
 

@@ -101,19 +101,15 @@ class TimerCore::Step {
 
   bool Serve(const Message& message) {
     switch (message.kind) {
-      case HV_KIND_READ:
-        return Read(message);
+      case HV_KIND_READ: return Read(message);
       case HV_KIND_WRITE: {
         const bool known = Write(message);
         actions_.Send(message.from, HV_KIND_WRITE_DONE, message.tag, hv_access_done{});
         return known;
       }
-      case HV_KIND_WRITE_POSTED:
-        return Write(message);
-      case HV_KIND_DEADLINE_SET:
-        return deadlines_.Set(message.As<hv_deadline>());
-      default:
-        return false;
+      case HV_KIND_WRITE_POSTED: return Write(message);
+      case HV_KIND_DEADLINE_SET: return deadlines_.Set(message.As<hv_deadline>());
+      default: return false;
     }
   }
 

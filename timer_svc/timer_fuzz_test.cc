@@ -26,8 +26,7 @@ class Generator {
   uint64_t Interval() { return random_() >> (20 + Number(44)) % 64 >> 8; }
   Message Next(uint64_t now_ns) {
     switch (Number(10)) {
-      case 0:
-        return Noise();
+      case 0: return Noise();
       case 1:
       case 2:
         return Of(TestService::kVcpu, HV_KIND_DEADLINE_SET,
@@ -35,10 +34,8 @@ class Generator {
                               .vcpu = static_cast<uint32_t>(Number(kCpus + 1)),
                               .generation = static_cast<uint32_t>(random_())});
       case 3:
-      case 4:
-        return Access(HV_SPACE_MMIO, HpetAddress());
-      default:
-        return Access(HV_SPACE_PORT, Port());
+      case 4: return Access(HV_SPACE_MMIO, HpetAddress());
+      default: return Access(HV_SPACE_PORT, Port());
     }
   }
 

@@ -79,16 +79,12 @@ class LvtEntry {
   // What software may set, and what it may write without effect (delivery status, remote IRR).
   static constexpr uint32_t Writable(Lvt entry) {
     switch (entry) {
-      case Lvt::kTimer:
-        return 0x700ff;
+      case Lvt::kTimer: return 0x700ff;
       case Lvt::kThermal:
-      case Lvt::kPerformance:
-        return 0x107ff;
+      case Lvt::kPerformance: return 0x107ff;
       case Lvt::kLint0:
-      case Lvt::kLint1:
-        return 0x1a7ff;
-      case Lvt::kError:
-        return 0x100ff;
+      case Lvt::kLint1: return 0x1a7ff;
+      case Lvt::kError: return 0x100ff;
     }
     return 0;
   }

@@ -32,20 +32,13 @@ void Deliver(Machine& machine, uint32_t vcpu, const InterruptMessage& message) {
     case HV_DELIVERY_LOWEST_PRIORITY:
       machine.apic(vcpu).Accept(message.vector, message.level_triggered);
       break;
-    case HV_DELIVERY_NMI:
-      machine.vcpu(vcpu).nmi_pending = 1;
-      break;
-    case HV_DELIVERY_INIT:
-      Initialize(machine, vcpu);
-      break;
-    case HV_DELIVERY_STARTUP:
-      StartUp(machine, vcpu, message.vector);
-      break;
+    case HV_DELIVERY_NMI: machine.vcpu(vcpu).nmi_pending = 1; break;
+    case HV_DELIVERY_INIT: Initialize(machine, vcpu); break;
+    case HV_DELIVERY_STARTUP: StartUp(machine, vcpu, message.vector); break;
     case HV_DELIVERY_SMI:
       ++machine.state().ignored_smis;  // there is no system-management mode
       break;
-    default:
-      break;  // reserved; ExtINT, whose vector only HV_KIND_INTR has
+    default: break;  // reserved; ExtINT, whose vector only HV_KIND_INTR has
   }
 }
 
@@ -54,14 +47,9 @@ void RaiseLint0(Machine& machine, uint32_t vcpu) {
   const auto lint0 = apic.Unmasked(Lvt::kLint0);
   if (!apic.enabled() || !lint0) return;
   switch (lint0->delivery_mode()) {
-    case HV_DELIVERY_FIXED:
-      apic.Accept(lint0->vector(), false);
-      break;
-    case HV_DELIVERY_NMI:
-      machine.vcpu(vcpu).nmi_pending = 1;
-      break;
-    default:
-      break;
+    case HV_DELIVERY_FIXED: apic.Accept(lint0->vector(), false); break;
+    case HV_DELIVERY_NMI: machine.vcpu(vcpu).nmi_pending = 1; break;
+    default: break;
   }
 }
 

@@ -21,12 +21,9 @@ bool MatchesXapic(const Destination& destination, const LocalApicState& apic) {
   const uint32_t id = destination.id & 0xff;
   const uint32_t mine = apic.ldr >> 24;
   switch (apic.dfr) {
-    case DestinationFormat::kFlat:
-      return (mine & id) != 0;
-    case DestinationFormat::kCluster:
-      return mine >> 4 == id >> 4 && (mine & id & 0xf) != 0;
-    default:
-      return false;
+    case DestinationFormat::kFlat: return (mine & id) != 0;
+    case DestinationFormat::kCluster: return mine >> 4 == id >> 4 && (mine & id & 0xf) != 0;
+    default: return false;
   }
 }
 
@@ -35,14 +32,10 @@ bool IsMeant(const MachineState& machine, uint32_t vcpu, uint32_t from,
   const LocalApicState& apic = machine.vcpu[vcpu].apic;
   if (!ApicBase(apic.base).enabled()) return false;
   switch (message.shorthand) {
-    case Shorthand::kNone:
-      return Matches(message.destination, apic);
-    case Shorthand::kSelf:
-      return vcpu == from;
-    case Shorthand::kAll:
-      return true;
-    case Shorthand::kAllButSelf:
-      return vcpu != from;
+    case Shorthand::kNone: return Matches(message.destination, apic);
+    case Shorthand::kSelf: return vcpu == from;
+    case Shorthand::kAll: return true;
+    case Shorthand::kAllButSelf: return vcpu != from;
   }
   return false;
 }

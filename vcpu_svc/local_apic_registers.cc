@@ -22,8 +22,7 @@ bool DropsWrites(uint32_t number) {
     case ApicRegister::kApr:
     case ApicRegister::kPpr:
     case ApicRegister::kRemoteRead:
-    case ApicRegister::kCurrentCount:
-      return true;
+    case ApicRegister::kCurrentCount: return true;
     default:
       return IsWord(number, ApicRegister::kIsr) || IsWord(number, ApicRegister::kTmr) ||
              IsWord(number, ApicRegister::kIrr);
@@ -38,30 +37,18 @@ std::optional<uint32_t> LocalApic::Read(uint32_t number, uint64_t now_ns) const 
   if (IsWord(number, ApicRegister::kIrr)) return s_.irr.words[number - ApicRegister::kIrr];
   if (IsLvt(number)) return s_.lvt[number - ApicRegister::kLvtTimer];
   switch (number) {
-    case ApicRegister::kId:
-      return x2apic() ? s_.id : s_.id << 24;
-    case ApicRegister::kVersion:
-      return kApicVersion;
-    case ApicRegister::kTpr:
-      return s_.tpr;
-    case ApicRegister::kPpr:
-      return ProcessorPriority(s_);
-    case ApicRegister::kLdr:
-      return s_.ldr;
-    case ApicRegister::kSvr:
-      return s_.svr;
-    case ApicRegister::kEsr:
-      return s_.esr_latched;
-    case ApicRegister::kIcrLow:
-      return s_.icr_low;
-    case ApicRegister::kInitialCount:
-      return s_.timer.initial_count;
-    case ApicRegister::kCurrentCount:
-      return CurrentCount(s_.timer, timer_mode(), now_ns);
-    case ApicRegister::kDivide:
-      return s_.timer.divide;
-    default:
-      return std::nullopt;
+    case ApicRegister::kId: return x2apic() ? s_.id : s_.id << 24;
+    case ApicRegister::kVersion: return kApicVersion;
+    case ApicRegister::kTpr: return s_.tpr;
+    case ApicRegister::kPpr: return ProcessorPriority(s_);
+    case ApicRegister::kLdr: return s_.ldr;
+    case ApicRegister::kSvr: return s_.svr;
+    case ApicRegister::kEsr: return s_.esr_latched;
+    case ApicRegister::kIcrLow: return s_.icr_low;
+    case ApicRegister::kInitialCount: return s_.timer.initial_count;
+    case ApicRegister::kCurrentCount: return CurrentCount(s_.timer, timer_mode(), now_ns);
+    case ApicRegister::kDivide: return s_.timer.divide;
+    default: return std::nullopt;
   }
 }
 
@@ -69,14 +56,10 @@ uint32_t LocalApic::ReadPage(uint32_t number, uint64_t now_ns) {
   switch (number) {
     case ApicRegister::kApr:
     case ApicRegister::kRemoteRead:
-    case ApicRegister::kEoi:
-      return 0;
-    case ApicRegister::kDfr:
-      return s_.dfr;
-    case ApicRegister::kIcrHigh:
-      return s_.icr_high;
-    default:
-      break;
+    case ApicRegister::kEoi: return 0;
+    case ApicRegister::kDfr: return s_.dfr;
+    case ApicRegister::kIcrHigh: return s_.icr_high;
+    default: break;
   }
   if (const auto value = Read(number, now_ns)) return *value;
   RaiseError(ApicError::kIllegalRegister);
@@ -86,26 +69,17 @@ uint32_t LocalApic::ReadPage(uint32_t number, uint64_t now_ns) {
 void LocalApic::WritePage(uint32_t number, uint32_t value, uint64_t now_ns, Effects& effects) {
   if (DropsWrites(number)) return;
   switch (number) {
-    case ApicRegister::kLdr:
-      s_.ldr = value & 0xff000000;
-      return;
-    case ApicRegister::kDfr:
-      s_.dfr = value | DestinationFormat::kReadOnlyOnes;
-      return;
-    case ApicRegister::kIcrHigh:
-      s_.icr_high = value & 0xff000000;
-      return;
+    case ApicRegister::kLdr: s_.ldr = value & 0xff000000; return;
+    case ApicRegister::kDfr: s_.dfr = value | DestinationFormat::kReadOnlyOnes; return;
+    case ApicRegister::kIcrHigh: s_.icr_high = value & 0xff000000; return;
     case ApicRegister::kTpr:
     case ApicRegister::kEoi:
     case ApicRegister::kSvr:
     case ApicRegister::kEsr:
     case ApicRegister::kIcrLow:
     case ApicRegister::kInitialCount:
-    case ApicRegister::kDivide:
-      Write(number, value, now_ns, effects);
-      return;
-    default:
-      break;
+    case ApicRegister::kDivide: Write(number, value, now_ns, effects); return;
+    default: break;
   }
   if (IsLvt(number)) {
     Write(number, value, now_ns, effects);
@@ -117,25 +91,15 @@ void LocalApic::WritePage(uint32_t number, uint32_t value, uint64_t now_ns, Effe
 void LocalApic::Write(uint32_t number, uint32_t value, uint64_t now_ns, Effects& effects) {
   ApicTimer timer(s_.timer);
   switch (number) {
-    case ApicRegister::kTpr:
-      SetTaskPriority(value);
-      break;
-    case ApicRegister::kEoi:
-      EndOfInterrupt(effects);
-      break;
-    case ApicRegister::kSvr:
-      WriteSpurious(value);
-      break;
+    case ApicRegister::kTpr: SetTaskPriority(value); break;
+    case ApicRegister::kEoi: EndOfInterrupt(effects); break;
+    case ApicRegister::kSvr: WriteSpurious(value); break;
     case ApicRegister::kEsr:  // a write shows what has gathered
       s_.esr_latched = s_.esr;
       s_.esr = 0;
       break;
-    case ApicRegister::kIcrLow:
-      WriteCommand(value, effects);
-      break;
-    case ApicRegister::kSelfIpi:
-      WriteSelfIpi(static_cast<uint8_t>(value), effects);
-      break;
+    case ApicRegister::kIcrLow: WriteCommand(value, effects); break;
+    case ApicRegister::kSelfIpi: WriteSelfIpi(static_cast<uint8_t>(value), effects); break;
     case ApicRegister::kInitialCount:
       timer.SetInitialCount(timer_mode(), value, now_ns);
       effects.timer_changed = timer_mode() != TimerMode::kTscDeadline;
@@ -146,8 +110,7 @@ void LocalApic::Write(uint32_t number, uint32_t value, uint64_t now_ns, Effects&
       effects.timer_changed = s_.timer.deadline_ns != old;
       break;
     }
-    default:
-      WriteLvt(static_cast<Lvt>(number - ApicRegister::kLvtTimer), value, effects);
+    default: WriteLvt(static_cast<Lvt>(number - ApicRegister::kLvtTimer), value, effects);
   }
 }
 

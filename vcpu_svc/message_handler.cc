@@ -32,29 +32,18 @@ uint32_t RegisterOf(const hv_access& access) {
 
 bool MessageHandler::Handle(const Message& message) {
   switch (message.kind) {
-    case HV_KIND_READ:
-      return Read(message);
+    case HV_KIND_READ: return Read(message);
     case HV_KIND_WRITE:
-    case HV_KIND_WRITE_POSTED:
-      return Write(message);
-    case HV_KIND_MSR_READ:
-      return MsrRead(message);
-    case HV_KIND_MSR_WRITE:
-      return MsrWrite(message);
-    case HV_KIND_CR8_WRITE:
-      return Cr8Write(message);
-    case HV_KIND_INJECTED:
-      return Injected(message);
-    case HV_KIND_INTERRUPT:
-      return Interrupt(message);
-    case HV_KIND_INTR:
-      return Intr(message);
-    case HV_KIND_DEADLINE_EXPIRED:
-      return DeadlineExpired(message);
-    case HV_KIND_STORE_DONE:
-      return StoreDone(message);
-    default:
-      return false;
+    case HV_KIND_WRITE_POSTED: return Write(message);
+    case HV_KIND_MSR_READ: return MsrRead(message);
+    case HV_KIND_MSR_WRITE: return MsrWrite(message);
+    case HV_KIND_CR8_WRITE: return Cr8Write(message);
+    case HV_KIND_INJECTED: return Injected(message);
+    case HV_KIND_INTERRUPT: return Interrupt(message);
+    case HV_KIND_INTR: return Intr(message);
+    case HV_KIND_DEADLINE_EXPIRED: return DeadlineExpired(message);
+    case HV_KIND_STORE_DONE: return StoreDone(message);
+    default: return false;
   }
 }
 
@@ -149,8 +138,7 @@ bool MessageHandler::StoreDone(const Message& message) {
   VcpuState& v = machine_.vcpu(vcpu);
   if (v.store_awaited == 0) return false;
   v.store_awaited = 0;
-  actions_.Send(HV_ENDPOINT(HV_ROLE_KERNEL, vcpu), HV_KIND_MSR_DONE, v.store_tag,
-                hv_msr_done{});
+  actions_.Send(HV_ENDPOINT(HV_ROLE_KERNEL, vcpu), HV_KIND_MSR_DONE, v.store_tag, hv_msr_done{});
   return true;
 }
 

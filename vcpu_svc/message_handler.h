@@ -13,8 +13,8 @@ class MessageHandler {
       : machine_(machine), actions_(actions) {}
 
   // Sends one answer to what asks for one, at most one EOI, and leaves the rest owed; a write that
-  // needs something stored in guest memory is answered when that is done. False: the message is none
-  // of this service's, or of a vCPU that does not exist.
+  // needs something stored in guest memory is answered when that is done. False: the message is
+  // none of this service's, or of a vCPU that does not exist.
   bool Handle(const service::Message& message);
 
  private:

@@ -18,11 +18,9 @@ bool WriteTable(Machine& machine, uint32_t vcpu, uint32_t index, uint64_t value)
   const MsrPlace place = FindMsr(index, machine.config().intel);
   if (place.row == nullptr) return false;
   switch (place.row->rule) {
-    case WriteRule::kReadOnly:
-      return false;
+    case WriteRule::kReadOnly: return false;
     case WriteRule::kIgnore:
-    case WriteRule::kWriteOnly:
-      return true;
+    case WriteRule::kWriteOnly: return true;
     case WriteRule::kStored:
       if (!place.row->Accepts(value)) return false;
       machine.vcpu(vcpu).msr[place.slot] = value;

@@ -22,20 +22,16 @@ class Fuzzer {
 
   service::Message Next() {
     switch (Below(8)) {
-      case 0:
-        return Garbage();
-      case 1:
-        return Interrupt();
+      case 0: return Garbage();
+      case 1: return Interrupt();
       case 2:
         return Message(TestMachine::kIoapic, HV_KIND_INTR,
                        hv_intr{.asserted = Below(2), .vector = Number()});
       case 3:
         return Message(TestMachine::kTimer, HV_KIND_DEADLINE_EXPIRED,
                        hv_deadline{.vcpu = Below(cpus_ + 1), .generation = Below(64)});
-      case 4:
-        return Msr();
-      default:
-        return Page();
+      case 4: return Msr();
+      default: return Page();
     }
   }
 

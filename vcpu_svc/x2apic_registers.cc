@@ -9,21 +9,15 @@ namespace {
 std::optional<uint64_t> Writable(uint32_t number) {
   switch (number) {
     case ApicRegister::kTpr:
-    case ApicRegister::kSelfIpi:
-      return 0xff;
+    case ApicRegister::kSelfIpi: return 0xff;
     case ApicRegister::kEoi:
-    case ApicRegister::kEsr:
-      return 0;
-    case ApicRegister::kSvr:
-      return SpuriousRegister::kWritable;
+    case ApicRegister::kEsr: return 0;
+    case ApicRegister::kSvr: return SpuriousRegister::kWritable;
     case ApicRegister::kIcrLow:
       return 0xffffffff00000000 | CommandRegister::kWritable | CommandRegister::kDeliveryStatus;
-    case ApicRegister::kInitialCount:
-      return 0xffffffff;
-    case ApicRegister::kDivide:
-      return DivideConfiguration::kWritable;
-    default:
-      break;
+    case ApicRegister::kInitialCount: return 0xffffffff;
+    case ApicRegister::kDivide: return DivideConfiguration::kWritable;
+    default: break;
   }
   if (number < ApicRegister::kLvtTimer || number > ApicRegister::kLvtError) return std::nullopt;
   return LvtEntry::Writable(static_cast<Lvt>(number - ApicRegister::kLvtTimer)) |

@@ -1,7 +1,7 @@
 /* A Multiboot kernel that measures its own exits: reads the time-stamp counter before and after each
  * access, keeps a histogram, and says on one line what it found. Waits on COM1 for a byte before each
  * kind of access, so that whoever drives it can look at the host between them. */
-#include "integration_tests/boot_kernels/print.h"
+#include "integration_tests/boot_kernels/print.inc"
 
 #define HEADER_MAGIC 0x1badb002
 

@@ -11,8 +11,8 @@
 
 namespace hv::bench {
 
-// Round trips over a `Transport` (raw_line.h, ring_pair.h, futex_pair.h, socket_pair.h); constructed
-// before the fork, then one round at a time in both processes.
+// Round trips over a `Transport` (raw_line.h, ring_pair.h, futex_pair.h, socket_pair.h);
+// constructed before the fork, then one round at a time in both processes.
 template <typename Transport>
 class RoundTrips {
  public:

@@ -24,7 +24,8 @@ void PrintCosts(const char* side, const Costs& costs, bool calls_seen) {
 }  // namespace
 
 void PrintTable(const RingReport& report) {
-  std::printf("Two processes on two cores, %" PRIu64 " rounds, taken in turn; time by RDTSCP after each "
+  std::printf("Two processes on two cores, %" PRIu64
+              " rounds, taken in turn; time by RDTSCP after each "
               "round trip,\nscaled by CLOCK_MONOTONIC_RAW.\n\n",
               report.rounds);
   std::printf("%-16s %12s %12s\n", "round trip", "p50 ns", "p99 ns");
@@ -33,10 +34,11 @@ void PrintTable(const RingReport& report) {
   }
   std::printf("\nring / raw cache line, p50: %.2f (at most %.1f: %s)\n", report.ratio, kMostRatio,
               InWords(RatioHolds(report)));
-  std::printf("one way, single cells: %.1f million a second in the median round, %.1f in the best "
-              "(above %.0f: %s)\n",
-              report.one_way_millions, report.one_way_best_millions, kLeastMillions,
-              InWords(ThroughputHolds(report)));
+  std::printf(
+      "one way, single cells: %.1f million a second in the median round, %.1f in the best "
+      "(above %.0f: %s)\n",
+      report.one_way_millions, report.one_way_best_millions, kLeastMillions,
+      InWords(ThroughputHolds(report)));
   std::printf("cost of all ring and cache-line rounds beside time:\n");
   for (int side = 0; side < 2; ++side) {
     PrintCosts(kSides[side], report.costs[side], report.calls_seen);
@@ -51,10 +53,11 @@ void PrintJson(const RingReport& report) {
                 one.p50_ns, one.p99_ns);
     separator = ", ";
   }
-  std::printf("}, \"ratio\": %.3f, \"ratio_holds\": %s, \"one_way_millions\": %.2f, "
-              "\"one_way_best_millions\": %.2f, \"one_way_holds\": %s, \"costs\": {",
-              report.ratio, InJson(RatioHolds(report)), report.one_way_millions,
-              report.one_way_best_millions, InJson(ThroughputHolds(report)));
+  std::printf(
+      "}, \"ratio\": %.3f, \"ratio_holds\": %s, \"one_way_millions\": %.2f, "
+      "\"one_way_best_millions\": %.2f, \"one_way_holds\": %s, \"costs\": {",
+      report.ratio, InJson(RatioHolds(report)), report.one_way_millions,
+      report.one_way_best_millions, InJson(ThroughputHolds(report)));
   for (int side = 0; side < 2; ++side) {
     const Costs& costs = report.costs[side];
     std::printf("%s\"%s\": {\"allocations\": %" PRIu64 ", \"rounds_with_system_calls\": %" PRId64

@@ -18,10 +18,10 @@ struct RoundTripResult {
 struct RingReport {
   uint64_t rounds;
   std::vector<RoundTripResult> round_trips;
-  double ratio;              // ring to raw cache line, of the p50
-  double one_way_millions;   // messages a second, median of the rounds
+  double ratio;             // ring to raw cache line, of the p50
+  double one_way_millions;  // messages a second, median of the rounds
   double one_way_best_millions;
-  Costs costs[2];            // of the asker and the answerer, in all rounds that spin
+  Costs costs[2];  // of the asker and the answerer, in all rounds that spin
   bool calls_seen;
 };
 

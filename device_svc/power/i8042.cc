@@ -54,37 +54,20 @@ bool I8042::WriteCommand(uint8_t command) {
   s_.awaiting_data = 0;
   if (command >= kPulseFirst) return (command & kNoReset) == 0;
   switch (command) {
-    case kReadConfiguration:
-      Answer(s_.configuration);
-      break;
+    case kReadConfiguration: Answer(s_.configuration); break;
     case kWriteConfiguration:
-    case kWriteOutputPort:
-      s_.awaiting_data = command;
-      break;
-    case kTestSecond:
-      Answer(kClockLineLow);
-      break;
+    case kWriteOutputPort: s_.awaiting_data = command; break;
+    case kTestSecond: Answer(kClockLineLow); break;
     case kSelfTest:
       s_.configuration |= kConfiguredSystemFlag;
       Answer(kSelfTestPassed);
       break;
-    case kTestKeyboard:
-      Answer(kTestPassed);
-      break;
-    case kDisableKeyboard:
-      s_.configuration |= kKeyboardOff;
-      break;
-    case kEnableKeyboard:
-      s_.configuration &= static_cast<uint8_t>(~kKeyboardOff);
-      break;
-    case kReadInputPort:
-      Answer(kInputPortNotInhibited);
-      break;
-    case kReadOutputPort:
-      Answer(kNoReset | kA20);
-      break;
-    default:
-      break;  // unknown commands are ignored
+    case kTestKeyboard: Answer(kTestPassed); break;
+    case kDisableKeyboard: s_.configuration |= kKeyboardOff; break;
+    case kEnableKeyboard: s_.configuration &= static_cast<uint8_t>(~kKeyboardOff); break;
+    case kReadInputPort: Answer(kInputPortNotInhibited); break;
+    case kReadOutputPort: Answer(kNoReset | kA20); break;
+    default: break;  // unknown commands are ignored
   }
   return false;
 }
@@ -94,14 +77,9 @@ bool I8042::WriteData(uint8_t value) {
   const uint8_t command = s_.awaiting_data;
   s_.awaiting_data = 0;
   switch (command) {
-    case kWriteConfiguration:
-      s_.configuration = value | kSecondOff;
-      return false;
-    case kWriteOutputPort:
-      return (value & kNoReset) == 0;
-    default:
-      Answer(kResend, kTimeOut);
-      return false;  // for the keyboard
+    case kWriteConfiguration: s_.configuration = value | kSecondOff; return false;
+    case kWriteOutputPort: return (value & kNoReset) == 0;
+    default: Answer(kResend, kTimeOut); return false;  // for the keyboard
   }
 }
 

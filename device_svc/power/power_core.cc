@@ -42,14 +42,10 @@ uint8_t PowerCore::ReadByte(State& state, uint64_t port) const {
     return Pm1(state.pm1).ReadControl(static_cast<uint16_t>(port - HV_PORT_PM1_CONTROL));
   }
   switch (port) {
-    case HV_PORT_RESET:
-      return ResetControl(state.reset_control).Read();
-    case HV_PORT_I8042_COMMAND:
-      return I8042(state.i8042).ReadStatus();
-    case HV_PORT_I8042_DATA:
-      return I8042(state.i8042).ReadData();
-    default:
-      return kAbsent;
+    case HV_PORT_RESET: return ResetControl(state.reset_control).Read();
+    case HV_PORT_I8042_COMMAND: return I8042(state.i8042).ReadStatus();
+    case HV_PORT_I8042_DATA: return I8042(state.i8042).ReadData();
+    default: return kAbsent;
   }
 }
 
@@ -64,14 +60,10 @@ hv_machine_event PowerCore::WriteByte(State& state, uint64_t port, uint8_t value
                                                       : HV_MACHINE_EVENT_NONE;
   }
   switch (port) {
-    case HV_PORT_RESET:
-      return ResetIf(ResetControl(state.reset_control).Write(value));
-    case HV_PORT_I8042_COMMAND:
-      return ResetIf(I8042(state.i8042).WriteCommand(value));
-    case HV_PORT_I8042_DATA:
-      return ResetIf(I8042(state.i8042).WriteData(value));
-    default:
-      return HV_MACHINE_EVENT_NONE;
+    case HV_PORT_RESET: return ResetIf(ResetControl(state.reset_control).Write(value));
+    case HV_PORT_I8042_COMMAND: return ResetIf(I8042(state.i8042).WriteCommand(value));
+    case HV_PORT_I8042_DATA: return ResetIf(I8042(state.i8042).WriteData(value));
+    default: return HV_MACHINE_EVENT_NONE;
   }
 }
 
@@ -119,11 +111,8 @@ bool PowerCore::Handle(State& state, const Message& message, uint64_t, Actions& 
       actions.Send(message.from, HV_KIND_WRITE_DONE, message.tag,
                    Write(state, message.As<hv_access>()));
       break;
-    case HV_KIND_POWER_BUTTON:
-      Pm1(state.pm1).PressPowerButton();
-      break;
-    default:
-      known = false;
+    case HV_KIND_POWER_BUTTON: Pm1(state.pm1).PressPowerButton(); break;
+    default: known = false;
   }
   TellSci(state, actions);
   return known;

@@ -115,18 +115,10 @@ TEST_P(ConsoleFlowTest, NothingIsLostReorderedOrStuck) {
     };
     while (!finished() && ++turns < 100'000) {
       switch (random() % 4) {
-        case 0:
-          host.TypeSome(random() % 60);
-          break;
-        case 1:
-          host.TakeSome(random() % 200);
-          break;
-        case 2:
-          driver.Poll();
-          break;
-        case 3:
-          port.Pass(random() % (2 * SerialCore::kCharacterNs));
-          break;
+        case 0: host.TypeSome(random() % 60); break;
+        case 1: host.TakeSome(random() % 200); break;
+        case 2: driver.Poll(); break;
+        case 3: port.Pass(random() % (2 * SerialCore::kCharacterNs)); break;
       }
     }
     EXPECT_TRUE(finished()) << "stuck";

@@ -79,17 +79,14 @@ bool SerialCore::Handle(State& state, const Message& message, uint64_t now_ns,
       }
       break;
     }
-    case HV_KIND_CONSOLE_INPUT:
-      known = Input(state, message);
-      break;
+    case HV_KIND_CONSOLE_INPUT: known = Input(state, message); break;
     case HV_KIND_CONSOLE_CREDIT: {
       const uint32_t bytes = message.As<hv_credit>().bytes;
       known = bytes <= kInitialCredit - state.credit;
       if (known) state.credit += bytes;
       break;
     }
-    default:
-      known = false;
+    default: known = false;
   }
   MoveCharacters(state, actions);
   const bool level = Uart(state.uart).line();

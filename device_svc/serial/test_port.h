@@ -126,8 +126,7 @@ class TestPort {
         EXPECT_EQ(sent.As<hv_line>().gsi, kGsi);
         lines.push_back(sent.As<hv_line>().level);
         break;
-      default:
-        ADD_FAILURE() << "sent kind " << sent.kind;
+      default: ADD_FAILURE() << "sent kind " << sent.kind;
     }
   }
 };

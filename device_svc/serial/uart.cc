@@ -135,19 +135,15 @@ bool Uart::line() const {
 
 uint8_t Uart::Read(UartRegister reg) {
   switch (reg) {
-    case UartRegister::kData:
-      return dlab() ? s_.divisor_low : TakeReceived();
-    case UartRegister::kInterruptEnable:
-      return dlab() ? s_.divisor_high : s_.ier;
+    case UartRegister::kData: return dlab() ? s_.divisor_low : TakeReceived();
+    case UartRegister::kInterruptEnable: return dlab() ? s_.divisor_high : s_.ier;
     case UartRegister::kInterruptIdAndFifoControl: {
       const uint8_t id = InterruptId();
       if (id == kIirEmpty) s_.thre_pending = 0;  // reading it answers it
       return static_cast<uint8_t>(id | (fifos() ? kIirFifos : 0));
     }
-    case UartRegister::kLineControl:
-      return s_.lcr;
-    case UartRegister::kModemControl:
-      return s_.mcr;
+    case UartRegister::kLineControl: return s_.lcr;
+    case UartRegister::kModemControl: return s_.mcr;
     case UartRegister::kLineStatus: {
       const uint8_t status = LineStatus();
       s_.line_errors = 0;
@@ -158,8 +154,7 @@ uint8_t Uart::Read(UartRegister reg) {
       s_.modem_delta = 0;
       return status;
     }
-    case UartRegister::kScratch:
-      return s_.scr;
+    case UartRegister::kScratch: return s_.scr;
   }
   return 0xff;
 }
@@ -208,21 +203,12 @@ void Uart::Write(UartRegister reg, uint8_t value) {
         WriteInterruptEnable(value);
       }
       break;
-    case UartRegister::kInterruptIdAndFifoControl:
-      WriteFifoControl(value);
-      break;
-    case UartRegister::kLineControl:
-      s_.lcr = value;
-      break;
-    case UartRegister::kModemControl:
-      WriteModemControl(value);
-      break;
-    case UartRegister::kScratch:
-      s_.scr = value;
-      break;
+    case UartRegister::kInterruptIdAndFifoControl: WriteFifoControl(value); break;
+    case UartRegister::kLineControl: s_.lcr = value; break;
+    case UartRegister::kModemControl: WriteModemControl(value); break;
+    case UartRegister::kScratch: s_.scr = value; break;
     case UartRegister::kLineStatus:
-    case UartRegister::kModemStatus:
-      break;  // read-only
+    case UartRegister::kModemStatus: break;  // read-only
   }
 }
 

@@ -26,8 +26,8 @@ inline constexpr size_t kTlbEntries = 1024;
 // One page. Tags are kept negated: linear + tag is the offset into the page when the page is the
 // entry's, so one addition and one comparison check both the page and that the access ends in it. A
 // slot that allows no such access has the tag of a page that belongs in another slot. `write_tag`
-// stays so while the page holds translated code, is ROM, or still has its dirty bit to be set or, where
-// writes are logged, its bit in the dirty log.
+// stays so while the page holds translated code, is ROM, or still has its dirty bit to be set or,
+// where writes are logged, its bit in the dirty log.
 struct TlbEntry {
   uint64_t read_tag;
   uint64_t write_tag;
@@ -59,10 +59,24 @@ constexpr uint64_t NoJumpCacheTag(size_t slot) { return 0 - static_cast<uint64_t
 
 // Exceptions by vector (SDM vol. 3, table 6-1).
 enum class Vector : uint8_t {
-  kDivideError = 0, kDebug = 1, kNmi = 2, kBreakpoint = 3, kOverflow = 4, kBoundRange = 5,
-  kInvalidOpcode = 6, kDeviceNotAvailable = 7, kDoubleFault = 8, kInvalidTss = 10,
-  kSegmentNotPresent = 11, kStackFault = 12, kGeneralProtection = 13, kPageFault = 14,
-  kFloatingPoint = 16, kAlignmentCheck = 17, kMachineCheck = 18, kSimd = 19,
+  kDivideError = 0,
+  kDebug = 1,
+  kNmi = 2,
+  kBreakpoint = 3,
+  kOverflow = 4,
+  kBoundRange = 5,
+  kInvalidOpcode = 6,
+  kDeviceNotAvailable = 7,
+  kDoubleFault = 8,
+  kInvalidTss = 10,
+  kSegmentNotPresent = 11,
+  kStackFault = 12,
+  kGeneralProtection = 13,
+  kPageFault = 14,
+  kFloatingPoint = 16,
+  kAlignmentCheck = 17,
+  kMachineCheck = 18,
+  kSimd = 19,
 };
 
 // An exception found while an instruction was executed and not yet delivered.
@@ -82,12 +96,12 @@ enum class Outcome : uint8_t {
 };
 
 // For functions that give an Outcome: leaves the caller with anything but kDone.
-#define HV_RETURN_UNLESS_DONE(expression)                            \
-  do {                                                               \
-    if (const ::hv::soft::Outcome outcome_ = (expression);           \
-        outcome_ != ::hv::soft::Outcome::kDone) {                    \
-      return outcome_;                                               \
-    }                                                                \
+#define HV_RETURN_UNLESS_DONE(expression)                  \
+  do {                                                     \
+    if (const ::hv::soft::Outcome outcome_ = (expression); \
+        outcome_ != ::hv::soft::Outcome::kDone) {          \
+      return outcome_;                                     \
+    }                                                      \
   } while (false)
 
 // Progress of an access that left to the run loop: the instruction starts again, and finds its
@@ -216,13 +230,12 @@ constexpr uint64_t kCr4Vme = 1u << 0, kCr4Pvi = 1u << 1, kCr4Tsd = 1u << 2, kCr4
                    kCr4Pce = 1u << 8, kCr4Osfxsr = 1u << 9, kCr4Osxmmexcpt = 1u << 10,
                    kCr4Umip = 1u << 11, kCr4Fsgsbase = 1u << 16, kCr4Pcide = 1u << 17,
                    kCr4Osxsave = 1u << 18, kCr4Smep = 1u << 20, kCr4Smap = 1u << 21;
-constexpr uint64_t kEferSce = 1u << 0, kEferLme = 1u << 8, kEferLma = 1u << 10,
-                   kEferNxe = 1u << 11;
+constexpr uint64_t kEferSce = 1u << 0, kEferLme = 1u << 8, kEferLma = 1u << 10, kEferNxe = 1u << 11;
 constexpr uint64_t kFlagCf = 1u << 0, kFlagPf = 1u << 2, kFlagAf = 1u << 4, kFlagZf = 1u << 6,
                    kFlagSf = 1u << 7, kFlagTf = 1u << 8, kFlagIf = 1u << 9, kFlagDf = 1u << 10,
                    kFlagOf = 1u << 11, kFlagIopl = 3u << 12, kFlagNt = 1u << 14, kFlagRf = 1u << 16,
-                   kFlagVm = 1u << 17, kFlagAc = 1u << 18, kFlagVif = 1u << 19,
-                   kFlagVip = 1u << 20, kFlagId = 1u << 21;
+                   kFlagVm = 1u << 17, kFlagAc = 1u << 18, kFlagVif = 1u << 19, kFlagVip = 1u << 20,
+                   kFlagId = 1u << 21;
 constexpr uint64_t kArithmeticFlags = kFlagCf | kFlagPf | kFlagAf | kFlagZf | kFlagSf | kFlagOf;
 
 inline uint32_t PrivilegeLevel(const Cpu& cpu) {

@@ -46,24 +46,21 @@ void FillRegister(const ZydisDecodedOperand& from, Operand& to) {
       to.kind = Operand::Kind::kVector;
       to.reg = static_cast<uint8_t>(ZydisRegisterGetId(reg));
       break;
-    default:
-      to.kind = Operand::Kind::kOther;
+    default: to.kind = Operand::Kind::kOther;
   }
 }
 
 void FillMemory(const ZydisDecodedOperand& from, Operand& to) {
   to.kind = Operand::Kind::kMemory;
   to.segment = SegmentNumber(from.mem.segment);
-  to.base = from.mem.base == ZYDIS_REGISTER_NONE ? kNoRegister
-            : ZydisRegisterGetClass(from.mem.base) == ZYDIS_REGCLASS_IP
-                ? kRipRegister
-                : GprNumber(from.mem.base);
+  to.base = from.mem.base == ZYDIS_REGISTER_NONE                        ? kNoRegister
+            : ZydisRegisterGetClass(from.mem.base) == ZYDIS_REGCLASS_IP ? kRipRegister
+                                                                        : GprNumber(from.mem.base);
   to.index = from.mem.index == ZYDIS_REGISTER_NONE ? kNoRegister : GprNumber(from.mem.index);
   to.scale = from.mem.scale;
   if (from.mem.type == ZYDIS_MEMOP_TYPE_VSIB) {
     to.index_vector = static_cast<uint8_t>(ZydisRegisterGetId(from.mem.index));
-    to.index_vector_bytes =
-        ZydisRegisterGetClass(from.mem.index) == ZYDIS_REGCLASS_YMM ? 32 : 16;
+    to.index_vector_bytes = ZydisRegisterGetClass(from.mem.index) == ZYDIS_REGCLASS_YMM ? 32 : 16;
   }
   to.value = from.mem.disp.has_displacement ? from.mem.disp.value : 0;
 }
@@ -72,12 +69,8 @@ void Fill(const ZydisDecodedOperand& from, Operand& to) {
   to = {};
   to.bytes = static_cast<uint8_t>(from.size / 8);
   switch (from.type) {
-    case ZYDIS_OPERAND_TYPE_REGISTER:
-      FillRegister(from, to);
-      break;
-    case ZYDIS_OPERAND_TYPE_MEMORY:
-      FillMemory(from, to);
-      break;
+    case ZYDIS_OPERAND_TYPE_REGISTER: FillRegister(from, to); break;
+    case ZYDIS_OPERAND_TYPE_MEMORY: FillMemory(from, to); break;
     case ZYDIS_OPERAND_TYPE_IMMEDIATE:
       to.kind = Operand::Kind::kImmediate;
       to.value = static_cast<int64_t>(from.imm.value.u);
@@ -87,13 +80,12 @@ void Fill(const ZydisDecodedOperand& from, Operand& to) {
       to.value = from.ptr.offset;
       to.far_selector = from.ptr.segment;
       break;
-    default:
-      to.kind = Operand::Kind::kNone;
+    default: to.kind = Operand::Kind::kNone;
   }
 }
 
-// A SIB byte with base 101 and mod 00 means a displacement and no base, whatever REX.B says (SDM vol.
-// 2, table 2-3). Zydis 4.0 takes it for R13D with 32-bit addresses.
+// A SIB byte with base 101 and mod 00 means a displacement and no base, whatever REX.B says (SDM
+// vol. 2, table 2-3). Zydis 4.0 takes it for R13D with 32-bit addresses.
 bool HasNoBase(const ZydisDecodedInstruction& zydis, const ZydisDecodedOperand& operand) {
   return operand.type == ZYDIS_OPERAND_TYPE_MEMORY && operand.mem.base == ZYDIS_REGISTER_R13D &&
          operand.encoding == ZYDIS_OPERAND_ENCODING_MODRM_RM && zydis.raw.modrm.mod == 0 &&
@@ -110,10 +102,8 @@ uint8_t GprNumber(ZydisRegister reg) {
       return static_cast<uint8_t>(id - kFirstRexByteId + 4);
     case ZYDIS_REGCLASS_GPR16:
     case ZYDIS_REGCLASS_GPR32:
-    case ZYDIS_REGCLASS_GPR64:
-      return static_cast<uint8_t>(id);
-    default:
-      return kNoRegister;
+    case ZYDIS_REGCLASS_GPR64: return static_cast<uint8_t>(id);
+    default: return kNoRegister;
   }
 }
 

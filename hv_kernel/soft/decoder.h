@@ -37,8 +37,8 @@ class Decoder {
   ZydisDecoder decoders_[3];  // by CodeMode
 };
 
-// The number (enum hv_gpr) of a general register of any width; kNoRegister for others. For AH, CH, DH
-// and BH it is that of RAX to RBX.
+// The number (enum hv_gpr) of a general register of any width; kNoRegister for others. For AH, CH,
+// DH and BH it is that of RAX to RBX.
 uint8_t GprNumber(ZydisRegister reg);
 bool IsHighByte(ZydisRegister reg);
 

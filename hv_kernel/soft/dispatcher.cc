@@ -91,8 +91,7 @@ Dispatcher::Turn Dispatcher::FindCode() {
   MatchJumpCaches(plain, linear - cpu_.rip);
   mode_ = slow_ ? plain.Slow() : single_ ? plain.Single() : plain;
   Location at;
-  const Outcome outcome =
-      Locate(cpu_, linear, AccessKind::kExecute, plain.tlb(), false, at);
+  const Outcome outcome = Locate(cpu_, linear, AccessKind::kExecute, plain.tlb(), false, at);
   if (outcome != Outcome::kDone) {
     slow_ = false;
     return Resolve(outcome);
@@ -154,9 +153,7 @@ void Dispatcher::Enter(uint64_t code) {
 
 Dispatcher::Turn Dispatcher::Serve(const LeaveSite& site) {
   switch (site.kind) {
-    case LeaveKind::kLookup:
-      cpu_.rip = cpu_.host_r10;
-      return Turn::kNext;
+    case LeaveKind::kLookup: cpu_.rip = cpu_.host_r10; return Turn::kNext;
     case LeaveKind::kLink:
       cpu_.rip = site.rip;
       if (FindCode() == Turn::kNeed) return Turn::kNeed;
@@ -170,10 +167,8 @@ Dispatcher::Turn Dispatcher::Serve(const LeaveSite& site) {
       if (cpu_.config.attention->load(std::memory_order_relaxed) == 0) return Turn::kNext;  // mail
       cpu_.exit = {.reason = ExitReason::kAttention};
       return Give(Need::kExit);
-    case LeaveKind::kMemory:
-      return ServeMemory(site);
-    case LeaveKind::kSlowProbe:
-      return ServeSlowProbe(site);
+    case LeaveKind::kMemory: return ServeMemory(site);
+    case LeaveKind::kSlowProbe: return ServeSlowProbe(site);
     case LeaveKind::kDone:
       cpu_.rip = cpu_.host_r10;
       return slow_ ? FinishSlow() : Resolve(Outcome::kDone);
@@ -191,8 +186,7 @@ Dispatcher::Turn Dispatcher::Serve(const LeaveSite& site) {
       cpu_.rip = site.rip;
       cpu_.exit = {.reason = ExitReason::kUnsupported};
       return Give(Need::kExit);
-    case LeaveKind::kHostFault:
-      return Give(Need::kHostFault);
+    case LeaveKind::kHostFault: return Give(Need::kHostFault);
   }
   return Turn::kNext;
 }

@@ -97,10 +97,8 @@ Vector VectorOfSignal(int signal, int trap) {
       if (trap == static_cast<int>(Vector::kFloatingPoint)) return Vector::kFloatingPoint;
       if (trap == static_cast<int>(Vector::kSimd)) return Vector::kSimd;
       return Vector::kDivideError;
-    case SIGILL:
-      return Vector::kInvalidOpcode;
-    default:
-      return Vector::kGeneralProtection;
+    case SIGILL: return Vector::kInvalidOpcode;
+    default: return Vector::kGeneralProtection;
   }
 }
 

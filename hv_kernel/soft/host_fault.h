@@ -27,8 +27,8 @@ absl::Status InstallFaultHandlers();
 // Makes `context` the calling thread's, and its GS base the Cpu; gives the thread a signal stack.
 void BindThread(const FaultContext& context);
 
-// The guest's exception for a host's one (SDM vol. 3, 6.15): `trap` is its vector as the host's kernel
-// noted it.
+// The guest's exception for a host's one (SDM vol. 3, 6.15): `trap` is its vector as the host's
+// kernel noted it.
 Vector VectorOfSignal(int signal, int trap);
 
 }  // namespace hv::soft

@@ -28,7 +28,7 @@ struct Operand {
   };
 
   Kind kind = Kind::kNone;
-  uint8_t bytes = 0;        // width of the operand
+  uint8_t bytes = 0;  // width of the operand
   // kGpr: enum hv_gpr; kSegment: enum hv_segment_register; kControl, kDebug, kVector: number
   uint8_t reg = 0;
   bool high_byte = false;   // kGpr: AH, CH, DH, BH as `reg` 0 to 3
@@ -39,8 +39,8 @@ struct Operand {
   // kMemory: the XMM or YMM register that holds the indices, instead of `index`, and its width.
   uint8_t index_vector = kNoRegister;
   uint8_t index_vector_bytes = 0;
-  // kMemory: displacement (RIP-relative ones as they stand); kImmediate: sign- or zero-extended as the
-  // instruction has it; kFar: the offset
+  // kMemory: displacement (RIP-relative ones as they stand); kImmediate: sign- or zero-extended as
+  // the instruction has it; kFar: the offset
   int64_t value = 0;
   uint16_t far_selector = 0;
 };

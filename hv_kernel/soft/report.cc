@@ -16,8 +16,8 @@ size_t FetchForReport(const Cpu& cpu, std::span<uint8_t> bytes) {
     uint64_t physical = linear & 0xffffffffu;
     if ((cpu.cr0 & kCr0Pg) != 0) {
       if (LongModeActive(cpu) && !IsCanonical(linear)) return i;
-      const Translation found = WalkPageTables(
-          cpu, *cpu.memory, linear, {.kind = AccessKind::kRead, .smap_override = true});
+      const Translation found = WalkPageTables(cpu, *cpu.memory, linear,
+                                               {.kind = AccessKind::kRead, .smap_override = true});
       if (!found.ok) return i;
       physical = found.physical;
     }
@@ -35,13 +35,13 @@ std::string DescribeCpu(const Cpu& cpu) {
   const CodeMode mode = Mode::Of(cpu).code();
   uint8_t bytes[kMaxInstructionBytes];
   const size_t count = FetchForReport(cpu, bytes);
-  std::string text = absl::StrFormat("%s code at %04x:%016x, CPL %d, bytes", kModes[static_cast<int>(mode)],
-                                     cpu.segment[HV_CS].selector, cpu.rip, PrivilegeLevel(cpu));
+  std::string text =
+      absl::StrFormat("%s code at %04x:%016x, CPL %d, bytes", kModes[static_cast<int>(mode)],
+                      cpu.segment[HV_CS].selector, cpu.rip, PrivilegeLevel(cpu));
   for (size_t i = 0; i < count; ++i) absl::StrAppendFormat(&text, " %02x", bytes[i]);
   Decoded decoded;
   if (Decoder().Decode(mode, {bytes, count}, decoded) == DecodeResult::kOk) {
-    absl::StrAppend(&text, " (",
-                    ZydisMnemonicGetString(decoded.zydis.mnemonic), ")");
+    absl::StrAppend(&text, " (", ZydisMnemonicGetString(decoded.zydis.mnemonic), ")");
   }
   for (int i = 0; i < 16; ++i) {
     absl::StrAppendFormat(&text, "%s%-3s %016x", i % 4 == 0 ? "\n" : "  ", kNames[i], cpu.gpr[i]);

@@ -36,17 +36,16 @@ class SoftEngine final : public Engine {
   absl::Status SetMemory(std::span<const hv_memory_slot> slots, std::span<std::byte> ram,
                          std::atomic<uint64_t>* dirty_log) override {
     if (slots.size() > HV_MAX_MEMORY_SLOTS) {
-      return absl::InvalidArgumentError(absl::StrCat("memory: ", slots.size(), " slots, at most ",
-                                                     HV_MAX_MEMORY_SLOTS));
+      return absl::InvalidArgumentError(
+          absl::StrCat("memory: ", slots.size(), " slots, at most ", HV_MAX_MEMORY_SLOTS));
     }
     for (const hv_memory_slot& slot : slots) {
       const bool aligned = (slot.address | slot.bytes | slot.offset) % kPage == 0;
       if (!aligned || slot.bytes == 0 || slot.offset > ram.size() ||
           slot.bytes > ram.size() - slot.offset) {
-        return absl::InvalidArgumentError(
-            absl::StrCat("memory: slot at 0x", absl::Hex(slot.address), " of 0x",
-                         absl::Hex(slot.bytes), " bytes does not lie in the RAM segment of 0x",
-                         absl::Hex(ram.size()), " bytes"));
+        return absl::InvalidArgumentError(absl::StrCat(
+            "memory: slot at 0x", absl::Hex(slot.address), " of 0x", absl::Hex(slot.bytes),
+            " bytes does not lie in the RAM segment of 0x", absl::Hex(ram.size()), " bytes"));
       }
     }
     const auto count = static_cast<uint32_t>(slots.size());
@@ -89,10 +88,14 @@ class SoftEngine final : public Engine {
       misses += vcpu->dispatcher().tlb_misses();
       lookups += vcpu->dispatcher().lookups();
     }
-    return {{"blocks", sum.blocks},         {"translated_instructions", sum.instructions},
-            {"code_bytes", sum.code_bytes}, {"links", sum.links},
-            {"invalidated", sum.invalidated}, {"flushes", sum.flushes},
-            {"tlb_misses", misses},         {"slow_instructions", slow},
+    return {{"blocks", sum.blocks},
+            {"translated_instructions", sum.instructions},
+            {"code_bytes", sum.code_bytes},
+            {"links", sum.links},
+            {"invalidated", sum.invalidated},
+            {"flushes", sum.flushes},
+            {"tlb_misses", misses},
+            {"slow_instructions", slow},
             {"lookups", lookups}};
   }
 

@@ -62,11 +62,11 @@ TEST_F(SoftEngineTest, CallsReturnAndLoopsLoop) {
 }
 
 TEST_F(SoftEngineTest, FlagsLiveAcrossAMemoryAccessSurviveIt) {
-  m_.LoadCode({0x48, 0x39, 0xd8,        // cmp rax, rbx
-               0x48, 0x8b, 0x0e,        // mov rcx, [rsi]
-               0x73, 0x01,              // jae +1
-               0xf4,                    // hlt: below
-               0xff, 0xc2, 0xf4});      // inc edx; hlt
+  m_.LoadCode({0x48, 0x39, 0xd8,    // cmp rax, rbx
+               0x48, 0x8b, 0x0e,    // mov rcx, [rsi]
+               0x73, 0x01,          // jae +1
+               0xf4,                // hlt: below
+               0xff, 0xc2, 0xf4});  // inc edx; hlt
   m_.gpr(HV_RAX) = 5;
   m_.gpr(HV_RBX) = 4;
   m_.gpr(HV_RSI) = TestMachine::kData;
@@ -75,8 +75,8 @@ TEST_F(SoftEngineTest, FlagsLiveAcrossAMemoryAccessSurviveIt) {
 }
 
 TEST_F(SoftEngineTest, AccessesMayCrossPages) {
-  m_.LoadCode({0x48, 0x89, 0x03,        // mov [rbx], rax
-               0x48, 0x8b, 0x13,        // mov rdx, [rbx]
+  m_.LoadCode({0x48, 0x89, 0x03,                          // mov [rbx], rax
+               0x48, 0x8b, 0x13,                          // mov rdx, [rbx]
                0x48, 0x81, 0x03, 0x01, 0x00, 0x00, 0x00,  // add qword [rbx], 1
                0xf4});
   m_.gpr(HV_RAX) = 0x1122334455667788;
@@ -87,8 +87,8 @@ TEST_F(SoftEngineTest, AccessesMayCrossPages) {
 }
 
 TEST_F(SoftEngineTest, DeviceReadsLeaveAndComeBackWithTheirAnswer) {
-  m_.LoadCode({0x03, 0x03,              // add eax, [rbx]
-               0x89, 0x43, 0x10,        // mov [rbx+0x10], eax
+  m_.LoadCode({0x03, 0x03,        // add eax, [rbx]
+               0x89, 0x43, 0x10,  // mov [rbx+0x10], eax
                0xf4});
   m_.gpr(HV_RAX) = 1;
   m_.gpr(HV_RBX) = 0x3f000000;  // mapped, but no RAM there
@@ -160,8 +160,8 @@ void InstallHandlers(TestMachine& m) {
   m.Poke<uint64_t>(kGdt + 16, 0x00cf93000000ffff);
   for (uint64_t n = 0; n < 32; ++n) {
     const uint64_t handler = TestMachine::kCode + 0x1000 + n * 16;
-    m.Poke<uint64_t>(kIdt + n * 16, (handler & 0xffff) | 8 << 16 | 0x8eull << 40 |
-                                        (handler >> 16 & 0xffff) << 48);
+    m.Poke<uint64_t>(kIdt + n * 16,
+                     (handler & 0xffff) | 8 << 16 | 0x8eull << 40 | (handler >> 16 & 0xffff) << 48);
     m.Poke<uint64_t>(kIdt + n * 16 + 8, handler >> 32);
     m.Poke<uint8_t>(handler, 0xf4);
   }
@@ -211,9 +211,9 @@ TEST_F(SoftEngineTest, AnUnofferedInstructionIsUndefined) {
 
 TEST_F(SoftEngineTest, AnInterruptIsTakenAfterTheInstructionThatFollowsSti) {
   InstallHandlers(m_);
-  m_.LoadCode({0xfb,          // sti
-               0xff, 0xc0,    // inc eax
-               0xff, 0xc0,    // inc eax
+  m_.LoadCode({0xfb,        // sti
+               0xff, 0xc0,  // inc eax
+               0xff, 0xc0,  // inc eax
                0xf4});
   m_.vcpu().RequestInterruptWindow(true);
   EXPECT_EQ(m_.Run().reason, ExitReason::kInterruptWindow);
@@ -237,7 +237,7 @@ TEST_F(SoftEngineTest, ATrapFlagTrapsAfterOneInstruction) {
 }
 
 TEST_F(SoftEngineTest, RepeatedStringsCopyAndFill) {
-  m_.LoadCode({0xf3, 0x48, 0xa5,   // rep movsq
+  m_.LoadCode({0xf3, 0x48, 0xa5,  // rep movsq
                0xf4});
   for (int i = 0; i < 1000; ++i) m_.Poke<uint64_t>(TestMachine::kData + i * 8, i);
   m_.gpr(HV_RSI) = TestMachine::kData;

@@ -29,8 +29,8 @@ absl::StatusOr<std::unique_ptr<SoftVcpu>> SoftVcpu::Create(const VcpuConfig& con
                                                            size_t code_bytes) {
   auto cache = TranslationCache::Create(code_bytes, exchange);
   if (!cache.ok()) return cache.status();
-  void* raw = mmap(nullptr, sizeof(Cpu), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
-                   0);
+  void* raw =
+      mmap(nullptr, sizeof(Cpu), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (raw == MAP_FAILED) return absl::ResourceExhaustedError("soft engine: no memory for a vCPU");
   CpuMemory cpu(static_cast<Cpu*>(raw));
   cpu->attention = config.attention;
@@ -79,21 +79,12 @@ Exit SoftVcpu::Run() {
 // False: cpu_->exit leaves.
 bool SoftVcpu::Satisfy(Need need) {
   switch (need) {
-    case Need::kExit:
-      return false;
-    case Need::kTranslate:
-      Translate();
-      return !shut_down_;
-    case Need::kLink:
-      cache_->Link(dispatcher_.site(), dispatcher_.block());
-      return true;
-    case Need::kInvalidate:
-      CleanUpCodeWrites();
-      return true;
-    case Need::kVector:
-      return dispatcher_.Settle(dispatcher_.Execute(dispatcher_.site()));
-    case Need::kHostFault:
-      return TakeHostFault();
+    case Need::kExit: return false;
+    case Need::kTranslate: Translate(); return !shut_down_;
+    case Need::kLink: cache_->Link(dispatcher_.site(), dispatcher_.block()); return true;
+    case Need::kInvalidate: CleanUpCodeWrites(); return true;
+    case Need::kVector: return dispatcher_.Settle(dispatcher_.Execute(dispatcher_.site()));
+    case Need::kHostFault: return TakeHostFault();
   }
   return false;
 }
@@ -166,11 +157,11 @@ Exit SoftVcpu::NextWrite() {
   Cpu& cpu = *cpu_;
   const PendingAccess write = cpu.writes[cpu.write_cursor++];
   if (cpu.write_cursor == cpu.write_count) cpu.write_cursor = cpu.write_count = 0;
-  cpu.exit = {.reason = write.space == HV_SPACE_PORT ? ExitReason::kPortWrite
-                                                     : ExitReason::kMmioWrite,
-              .width = write.width,
-              .address = write.address,
-              .data = write.value};
+  cpu.exit = {
+      .reason = write.space == HV_SPACE_PORT ? ExitReason::kPortWrite : ExitReason::kMmioWrite,
+      .width = write.width,
+      .address = write.address,
+      .data = write.value};
   return cpu.exit;
 }
 

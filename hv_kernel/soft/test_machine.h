@@ -1,5 +1,5 @@
-// A machine of one vCPU in 64-bit mode with identity-mapped RAM, for tests of the engine through its
-// public interface.
+// A machine of one vCPU in 64-bit mode with identity-mapped RAM, for tests of the engine through
+// its public interface.
 #pragma once
 
 #include <sys/mman.h>
@@ -20,14 +20,14 @@ namespace hv::soft {
 class TestMachine {
  public:
   static constexpr uint64_t kRamBytes = 16 << 20;
-  static constexpr uint64_t kTables = 0x1000;   // PML4, PDPT, PD: the first GiB in 2 MiB pages
+  static constexpr uint64_t kTables = 0x1000;  // PML4, PDPT, PD: the first GiB in 2 MiB pages
   static constexpr uint64_t kCode = 0x100000;
   static constexpr uint64_t kData = 0x200000;
   static constexpr uint64_t kStack = 0x300000;  // grows down from here
 
   TestMachine()
-      : ram_(static_cast<std::byte*>(mmap(nullptr, kRamBytes, PROT_READ | PROT_WRITE,
-                                          MAP_PRIVATE | MAP_ANONYMOUS, -1, 0))),
+      : ram_(static_cast<std::byte*>(
+            mmap(nullptr, kRamBytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0))),
         engine_(CreateSoftEngine({.code_bytes = 8 << 20}).value()) {
     Poke<uint64_t>(kTables, (kTables + 0x1000) | 7);
     Poke<uint64_t>(kTables + 0x1000, (kTables + 0x2000) | 7);

@@ -1,5 +1,5 @@
-// Kernels loaded by hv's loader and entered on the soft engine: what they find is what the protocols
-// promise.
+// Kernels loaded by hv's loader and entered on the soft engine: what they find is what the
+// protocols promise.
 #include <gtest/gtest.h>
 #include <sys/mman.h>
 

@@ -1,5 +1,5 @@
 /* A Multiboot 1 kernel that does not survive: TRIPLE_FAULT and TASK_SWITCH say of what it dies. */
-#include "integration_tests/boot_kernels/print.h"
+#include "integration_tests/boot_kernels/print.inc"
 
 #define HEADER_MAGIC 0x1badb002
 #define AVAILABLE_TSS 0x89

@@ -15,7 +15,7 @@ def hv_boot_kernel(name, src, bits, entry = "start", defines = [], flat = False)
     """
     native.genrule(
         name = name + "_link",
-        srcs = [src, _FOLDER + "print.h", _FOLDER + "kernel.lds"],
+        srcs = [src, _FOLDER + "print.inc", _FOLDER + "kernel.lds"],
         outs = [name],
         cmd = " && ".join([
             "work=$$(mktemp -d)",

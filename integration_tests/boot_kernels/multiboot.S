@@ -1,6 +1,6 @@
 /* A Multiboot 1 kernel: says on one line what the loader left for it, then exits with code 0. As ELF32
  * it has no address fields; with FLAT it is a bare image placed by them. */
-#include "integration_tests/boot_kernels/print.h"
+#include "integration_tests/boot_kernels/print.inc"
 
 #define HEADER_MAGIC 0x1badb002
 #define PAGE_ALIGNED_MODULES 0x1

@@ -1,6 +1,6 @@
 /* A PVH kernel (ELF64 with the note XEN_ELFNOTE_PHYS32_ENTRY): says on one line what the loader left
  * for it, then exits with code 0. Its ELF entry exits with code 1: who takes it did not see the note. */
-#include "integration_tests/boot_kernels/print.h"
+#include "integration_tests/boot_kernels/print.inc"
 
 #define XEN_ELFNOTE_PHYS32_ENTRY 18
 

@@ -1,6 +1,6 @@
 /* Call gates between rings and within one, and the far returns that go back out (SDM vol. 3, 5.8). */
-#include "integration_tests/guest_code/guest.h"
-#include "integration_tests/guest_code/guest32.h"
+#include "integration_tests/guest_code/guest.inc"
+#include "integration_tests/guest_code/guest32.inc"
 
 #define GATE64 OWN_SELECTOR
 #define GATE32 (OWN_SELECTOR + 16)

@@ -1,6 +1,6 @@
 /* Single step, breakpoints by debug register, and the shadows that hold them off (SDM vol. 3,
  * chapter 17). */
-#include "integration_tests/guest_code/guest.h"
+#include "integration_tests/guest_code/guest.inc"
 
 #define MSR_STAR 0xc0000081
 #define MSR_LSTAR 0xc0000082

@@ -1,6 +1,6 @@
 /* Faults while an event is delivered: which pairs make a double fault, and on which stack it comes (SDM
  * vol. 3, 6.15 and table 6-5). */
-#include "integration_tests/guest_code/guest.h"
+#include "integration_tests/guest_code/guest.inc"
 
 #define LINEAR 0xc00000
 

@@ -1,5 +1,5 @@
 /* Exceptions of 64-bit code: vectors, error codes, what is pushed (SDM vol. 3, chapter 6). */
-#include "integration_tests/guest_code/guest.h"
+#include "integration_tests/guest_code/guest.inc"
 
 BEGIN(exceptions)
   SET_UP

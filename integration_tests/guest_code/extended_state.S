@@ -1,6 +1,6 @@
 /* XSAVE and its kin, FXSAVE: what is stored comes back, and only what was asked for (SDM vol. 1,
  * chapter 13). */
-#include "integration_tests/guest_code/guest.h"
+#include "integration_tests/guest_code/guest.inc"
 
 #define AREA SCRATCH
 #define XSTATE_BV (SCRATCH + 512)

@@ -1,6 +1,6 @@
 /* Bases of FS and GS: the instructions on them, the MSRs, SWAPGS, addressing by them (SDM vol. 3, 5.8.8;
  * vol. 2). */
-#include "integration_tests/guest_code/guest.h"
+#include "integration_tests/guest_code/guest.inc"
 
 #define MSR_FS_BASE 0xc0000100
 #define MSR_GS_BASE 0xc0000101

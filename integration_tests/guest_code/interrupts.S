@@ -1,6 +1,6 @@
 /* When interrupts and NMIs are taken (SDM vol. 3, 6.7 and 6.8). The board brings them as soon as the
  * engine says that they can be. */
-#include "integration_tests/guest_code/guest.h"
+#include "integration_tests/guest_code/guest.inc"
 
 #define VECTOR 0x21
 #define REQUEST_INTERRUPT          \

@@ -1,5 +1,5 @@
 /* Compatibility, protected and real mode, and the way back to 64-bit mode (SDM vol. 3, 9.8 and 9.9). */
-#include "integration_tests/guest_code/guest.h"
+#include "integration_tests/guest_code/guest.inc"
 
 #define RESULT (SCRATCH + 0x100)
 #define REAL_MARK 0x7800

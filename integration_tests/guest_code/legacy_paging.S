@@ -1,7 +1,7 @@
 /* 32-bit paging with 4 KiB and 4 MiB pages, PAE paging with 4 KiB and 2 MiB ones (SDM vol. 3, 4.3 and
  * 4.4). */
-#include "integration_tests/guest_code/guest.h"
-#include "integration_tests/guest_code/guest32.h"
+#include "integration_tests/guest_code/guest.inc"
+#include "integration_tests/guest_code/guest32.inc"
 
 #define ROOT 0x600000
 #define TABLE 0x601000

@@ -1,5 +1,5 @@
 /* Locked and other read-modify-write instructions at awkward places (SDM vol. 3, 8.1). */
-#include "integration_tests/guest_code/guest.h"
+#include "integration_tests/guest_code/guest.inc"
 
 #define LINEAR 0xc00000
 #define EDGE (SCRATCH + 0xffc)

@@ -1,6 +1,6 @@
 /* 4-level paging: page sizes, accessed and dirty bits, reserved bits, what INVLPG makes visible (SDM
  * vol. 3, 4.5 to 4.10). */
-#include "integration_tests/guest_code/guest.h"
+#include "integration_tests/guest_code/guest.inc"
 
 #define PDPT 0x2000
 #define DIRECTORY 0x401000

@@ -1,6 +1,6 @@
 /* Address-space identifiers, global pages and their invalidation (SDM vol. 3, 4.10). Only what must be
  * seen is checked: a processor may always have forgotten more. */
-#include "integration_tests/guest_code/guest.h"
+#include "integration_tests/guest_code/guest.inc"
 
 #define PCIDE (1 << 17)
 #define PGE (1 << 7)

@@ -1,6 +1,6 @@
 /* Between ring 0 and ring 3: IRETQ, SYSCALL and SYSRET, the stack of the TSS, what ring 3 may not do
  * (SDM vol. 3, chapter 5). */
-#include "integration_tests/guest_code/guest.h"
+#include "integration_tests/guest_code/guest.inc"
 
 #define MSR_STAR 0xc0000081
 #define MSR_LSTAR 0xc0000082

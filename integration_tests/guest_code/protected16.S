@@ -1,7 +1,7 @@
 /* 16-bit protected mode: stacks that wrap and have a base, near and far calls, 16-bit gates, LEA
  * (SDM vol. 3, chapter 3 and 21). */
-#include "integration_tests/guest_code/guest.h"
-#include "integration_tests/guest_code/guest32.h"
+#include "integration_tests/guest_code/guest.inc"
+#include "integration_tests/guest_code/guest32.inc"
 
 /* 64 KiB each: code at REAL_MODE_CODE, a stack and data of their own. */
 #define STACK16 OWN_SELECTOR

@@ -1,6 +1,6 @@
 /* Code that is changed after it ran: the next execution sees the change, even by the instruction just
  * before, across pages, and through another mapping (SDM vol. 3, 11.6). */
-#include "integration_tests/guest_code/guest.h"
+#include "integration_tests/guest_code/guest.inc"
 
 #define SPLIT_TABLE 0x500000
 #define SPLIT_FIRST 0x501000

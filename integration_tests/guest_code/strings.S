@@ -1,6 +1,6 @@
 /* Repeated string instructions: the registers at a fault in the middle, directions, overlaps, address
  * sizes (SDM vol. 2, REP). */
-#include "integration_tests/guest_code/guest.h"
+#include "integration_tests/guest_code/guest.inc"
 
 #define LINEAR 0xc00000
 

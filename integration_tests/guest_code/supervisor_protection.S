@@ -1,5 +1,5 @@
 /* SMEP, SMAP and UMIP (SDM vol. 3, 4.6 and 2.5). */
-#include "integration_tests/guest_code/guest.h"
+#include "integration_tests/guest_code/guest.inc"
 
 #define SMEP (1 << 20)
 #define SMAP (1 << 21)

@@ -1,6 +1,6 @@
 /* SYSCALL, SYSRET, SYSENTER and SYSEXIT between all the modes they join (SDM vol. 2; vol. 3, 5.8.7 and
  * 5.8.8). RBX counts the calls. */
-#include "integration_tests/guest_code/guest.h"
+#include "integration_tests/guest_code/guest.inc"
 
 #define MSR_SYSENTER_CS 0x174
 #define MSR_SYSENTER_ESP 0x175

@@ -1,5 +1,5 @@
 /* The time-stamp counter: reading, setting, adjusting it, TSC_AUX, CR4.TSD (SDM vol. 3, 17.17). */
-#include "integration_tests/guest_code/guest.h"
+#include "integration_tests/guest_code/guest.inc"
 
 #define MSR_TSC 0x10
 #define MSR_TSC_ADJUST 0x3b

@@ -1,6 +1,6 @@
 /* A fault that nothing can be done about: no handler for it, none for the double fault (SDM vol. 3,
  * 6.15). */
-#include "integration_tests/guest_code/guest.h"
+#include "integration_tests/guest_code/guest.inc"
 
 BEGIN(triple_fault)
   mov $0x1234, %ebx

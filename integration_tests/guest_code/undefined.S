@@ -1,5 +1,5 @@
 /* What CPUID does not show takes #UD, whatever the host has; hypercalls are answered (SDM vol. 2). */
-#include "integration_tests/guest_code/guest.h"
+#include "integration_tests/guest_code/guest.inc"
 
 #define UNDEFINED(...) EXPECT_FAULT(6, 0, __VA_ARGS__)
 

@@ -109,7 +109,8 @@ bool Child::Expect(const std::string& text) {
     if (left.count() <= 0 || !Read(static_cast<int>(left.count()))) break;
   }
   ADD_FAILURE() << "no \"" << text << "\" in\n"
-                << output_.substr(expected_to_) << "\nerrors:\n" << errors_;
+                << output_.substr(expected_to_) << "\nerrors:\n"
+                << errors_;
   return false;
 }
 

@@ -45,7 +45,8 @@ std::vector<std::string> Hvctl::Command(const std::vector<std::string>& argument
   return command;
 }
 
-std::unique_ptr<Child> Hvctl::Start(const std::vector<std::string>& arguments, bool terminal) const {
+std::unique_ptr<Child> Hvctl::Start(const std::vector<std::string>& arguments,
+                                    bool terminal) const {
   return std::make_unique<Child>(Command(arguments), terminal);
 }
 

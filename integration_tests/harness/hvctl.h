@@ -26,7 +26,8 @@ class Hvctl {
   // Runs a command to its end.
   Result Run(const std::vector<std::string>& arguments) const;
   // Starts one to speak with.
-  std::unique_ptr<Child> Start(const std::vector<std::string>& arguments, bool terminal = false) const;
+  std::unique_ptr<Child> Start(const std::vector<std::string>& arguments,
+                               bool terminal = false) const;
 
   // A folder of the test's own; the socket is in it.
   const std::string& folder() const { return folder_; }

@@ -37,9 +37,10 @@ std::string LinuxKernel() { return TheGuest().kernel; }
 std::string LinuxInitrd() { return TheGuest().initrd; }
 
 std::vector<std::string> RunLinux(const std::string& name, const std::string& more) {
-  return {"run",      "--name",   name,
-          "--kernel", LinuxKernel(), "--initrd", LinuxInitrd(),
-          "--append", "console=ttyS0 panic=-1 " + more, "--memory", "256M"};
+  return {"run",         "--name",      name,
+          "--kernel",    LinuxKernel(), "--initrd",
+          LinuxInitrd(), "--append",    "console=ttyS0 panic=-1 " + more,
+          "--memory",    "256M"};
 }
 
 }  // namespace hv::testing

@@ -1,5 +1,6 @@
-// Where the tested code and its data lie: at the same linear addresses in this process, for the host
-// CPU, and in the guest, for the engine, so that registers with addresses in them compare equal.
+// Where the tested code and its data lie: at the same linear addresses in this process, for the
+// host CPU, and in the guest, for the engine, so that registers with addresses in them compare
+// equal.
 //
 //   kDataFirst          + kDataPages * 4 KiB                    + 4 KiB
 //   +--------------------------+---------------------------+--------------

@@ -1,5 +1,5 @@
-// The oracle of the soft engine: the host CPU. The same code with the same registers and memory must
-// end the same way in the guest as in this process.
+// The oracle of the soft engine: the host CPU. The same code with the same registers and memory
+// must end the same way in the guest as in this process.
 #include <gtest/gtest.h>
 
 #include <cstdio>
@@ -41,7 +41,8 @@ std::string Disassemble(const std::vector<uint8_t>& bytes, uint64_t address, Cod
   for (size_t at = 0; at < bytes.size();) {
     ZydisDecodedInstruction insn;
     ZydisDecodedOperand operands[ZYDIS_MAX_OPERAND_COUNT];
-    if (!ZYAN_SUCCESS(ZydisDecoderDecodeFull(&decoder, &bytes[at], bytes.size() - at, &insn, operands))) {
+    if (!ZYAN_SUCCESS(
+            ZydisDecoderDecodeFull(&decoder, &bytes[at], bytes.size() - at, &insn, operands))) {
       break;
     }
     char text[160];
@@ -91,7 +92,8 @@ class DifferentialTest : public testing::Test {
   }
 
   // An instruction with two reasons to fault: one that the host does not have, or that finds an x87
-  // exception pending, with its operand on a page that is not there. The engine looks at the page first.
+  // exception pending, with its operand on a page that is not there. The engine looks at the page
+  // first.
   static bool FaultsOnThePageFirst(const Ending& native, const Ending& engine) {
     return engine.vector == kPageFault && native.state.rip == engine.state.rip &&
            (native.vector == kInvalidOpcode || native.vector == kFloatingPoint);

@@ -17,8 +17,7 @@ const std::vector<Exclusion>& Table() {
        {ZYDIS_MNEMONIC_INT1}},
       {"vendors differ: undefined in long mode on AMD, privileged on Intel",
        {ZYDIS_MNEMONIC_SYSEXIT, ZYDIS_MNEMONIC_SYSRET}},
-      {"FS is this process's thread pointer",
-       {ZYDIS_MNEMONIC_RDFSBASE, ZYDIS_MNEMONIC_WRFSBASE}},
+      {"FS is this process's thread pointer", {ZYDIS_MNEMONIC_RDFSBASE, ZYDIS_MNEMONIC_WRFSBASE}},
       {"the outcome depends on the descriptor tables; see integration_tests/guest_code",
        {ZYDIS_MNEMONIC_LFS, ZYDIS_MNEMONIC_LGS, ZYDIS_MNEMONIC_LSS, ZYDIS_MNEMONIC_LAR,
         ZYDIS_MNEMONIC_LSL, ZYDIS_MNEMONIC_VERR, ZYDIS_MNEMONIC_VERW, ZYDIS_MNEMONIC_IRET,
@@ -28,15 +27,17 @@ const std::vector<Exclusion>& Table() {
         ZYDIS_MNEMONIC_SMSW}},
       {"random flags would single-step the test; see integration_tests/guest_code",
        {ZYDIS_MNEMONIC_POPF, ZYDIS_MNEMONIC_POPFD, ZYDIS_MNEMONIC_POPFQ}},
-      {"masked in CPUID, as they need the engine's own support: #UD in the guest, whatever the host does",
-       {ZYDIS_MNEMONIC_MONITOR, ZYDIS_MNEMONIC_MWAIT, ZYDIS_MNEMONIC_MONITORX,
-        ZYDIS_MNEMONIC_MWAITX, ZYDIS_MNEMONIC_UMONITOR, ZYDIS_MNEMONIC_UMWAIT,
-        ZYDIS_MNEMONIC_TPAUSE, ZYDIS_MNEMONIC_XBEGIN, ZYDIS_MNEMONIC_XEND, ZYDIS_MNEMONIC_XABORT,
-        ZYDIS_MNEMONIC_XTEST, ZYDIS_MNEMONIC_RDPKRU, ZYDIS_MNEMONIC_WRPKRU,
-        ZYDIS_MNEMONIC_ENCLU, ZYDIS_MNEMONIC_ENCLV, ZYDIS_MNEMONIC_ENCLS, ZYDIS_MNEMONIC_ENQCMD,
-        ZYDIS_MNEMONIC_ENQCMDS, ZYDIS_MNEMONIC_MOVDIR64B, ZYDIS_MNEMONIC_MOVDIRI,
-        ZYDIS_MNEMONIC_CLUI, ZYDIS_MNEMONIC_STUI, ZYDIS_MNEMONIC_TESTUI, ZYDIS_MNEMONIC_UIRET,
-        ZYDIS_MNEMONIC_SENDUIPI, ZYDIS_MNEMONIC_PTWRITE, ZYDIS_MNEMONIC_HRESET}},
+      {"masked in CPUID, as they need the engine's own support: #UD in the guest, whatever the "
+       "host does",
+       {ZYDIS_MNEMONIC_MONITOR,   ZYDIS_MNEMONIC_MWAIT,    ZYDIS_MNEMONIC_MONITORX,
+        ZYDIS_MNEMONIC_MWAITX,    ZYDIS_MNEMONIC_UMONITOR, ZYDIS_MNEMONIC_UMWAIT,
+        ZYDIS_MNEMONIC_TPAUSE,    ZYDIS_MNEMONIC_XBEGIN,   ZYDIS_MNEMONIC_XEND,
+        ZYDIS_MNEMONIC_XABORT,    ZYDIS_MNEMONIC_XTEST,    ZYDIS_MNEMONIC_RDPKRU,
+        ZYDIS_MNEMONIC_WRPKRU,    ZYDIS_MNEMONIC_ENCLU,    ZYDIS_MNEMONIC_ENCLV,
+        ZYDIS_MNEMONIC_ENCLS,     ZYDIS_MNEMONIC_ENQCMD,   ZYDIS_MNEMONIC_ENQCMDS,
+        ZYDIS_MNEMONIC_MOVDIR64B, ZYDIS_MNEMONIC_MOVDIRI,  ZYDIS_MNEMONIC_CLUI,
+        ZYDIS_MNEMONIC_STUI,      ZYDIS_MNEMONIC_TESTUI,   ZYDIS_MNEMONIC_UIRET,
+        ZYDIS_MNEMONIC_SENDUIPI,  ZYDIS_MNEMONIC_PTWRITE,  ZYDIS_MNEMONIC_HRESET}},
       {"masked in CPUID: shadow stacks and bound registers",
        {ZYDIS_MNEMONIC_RDSSPD, ZYDIS_MNEMONIC_RDSSPQ, ZYDIS_MNEMONIC_INCSSPD,
         ZYDIS_MNEMONIC_INCSSPQ, ZYDIS_MNEMONIC_SAVEPREVSSP, ZYDIS_MNEMONIC_RSTORSSP,
@@ -79,9 +80,8 @@ bool IsNearBranch(const Form& form) {
   if (form.map == 1) return (form.opcode & 0xf0) == 0x80;
   if (form.map != 0) return false;
   return (form.opcode & 0xf0) == 0x70 || (form.opcode >= 0xe0 && form.opcode <= 0xe3) ||
-         form.opcode == 0xe8 || form.opcode == 0xe9 || form.opcode == 0xeb ||
-         form.opcode == 0xc2 || form.opcode == 0xc3 ||
-         (form.opcode == 0xff && (extension == 2 || extension == 4));
+         form.opcode == 0xe8 || form.opcode == 0xe9 || form.opcode == 0xeb || form.opcode == 0xc2 ||
+         form.opcode == 0xc3 || (form.opcode == 0xff && (extension == 2 || extension == 4));
 }
 
 bool HasOperandSizePrefix(const Form& form) {
@@ -109,8 +109,7 @@ const char* WhyExcluded(const Form& form) {
     case ZYDIS_ISA_EXT_AVX512VEX:
     case ZYDIS_ISA_EXT_KNC:
     case ZYDIS_ISA_EXT_KNCE:
-    case ZYDIS_ISA_EXT_KNCV:
-      return "masked in CPUID: AVX-512 state is not kept for the guest";
+    case ZYDIS_ISA_EXT_KNCV: return "masked in CPUID: AVX-512 state is not kept for the guest";
     case ZYDIS_ISA_EXT_SSE4A:
     case ZYDIS_ISA_EXT_FMA4:
     case ZYDIS_ISA_EXT_TBM:
@@ -118,15 +117,12 @@ const char* WhyExcluded(const Form& form) {
     case ZYDIS_ISA_EXT_CLZERO:
     case ZYDIS_ISA_EXT_MCOMMIT:
       return "masked in CPUID: AMD's own, most of it gone from its current CPUs";
-    case ZYDIS_ISA_EXT_PADLOCK:
-      return "VIA's own; other CPUs decode these bytes in their own ways";
+    case ZYDIS_ISA_EXT_PADLOCK: return "VIA's own; other CPUs decode these bytes in their own ways";
     case ZYDIS_ISA_EXT_AMD_INVLPGB:
     case ZYDIS_ISA_EXT_SNP:
     case ZYDIS_ISA_EXT_SVM:
-    case ZYDIS_ISA_EXT_VTX:
-      return "masked in CPUID: virtualization is not nested";
-    default:
-      break;
+    case ZYDIS_ISA_EXT_VTX: return "masked in CPUID: virtualization is not nested";
+    default: break;
   }
   if (form.mnemonic == ZYDIS_MNEMONIC_NOP && form.map == 1 && form.opcode == 0x0d) {
     return "vendors differ: PREFETCHW of a register is #UD on AMD, a NOP on Intel";

@@ -18,8 +18,8 @@ struct Exclusion {
 
 std::span<const Exclusion> Exclusions();
 
-// Null when the form is to be compared. Encodings that AllForms() does not try at all: EVEX and MVEX
-// (the engine masks AVX-512), XOP and 3DNow! (masked; current CPUs have dropped them).
+// Null when the form is to be compared. Encodings that AllForms() does not try at all: EVEX and
+// MVEX (the engine masks AVX-512), XOP and 3DNow! (masked; current CPUs have dropped them).
 const char* WhyExcluded(const Form& form);
 
 }  // namespace hv::soft::differential

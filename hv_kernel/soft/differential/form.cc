@@ -29,12 +29,12 @@ std::vector<uint8_t> Assemble(const Form& form, const Variation& v) {
   std::vector<uint8_t> out = v.extra_prefixes;
   if (form.vex) {
     // VEX carries the mandatory prefix in two bits (SDM vol. 2, 2.3.6.2).
-    const uint8_t p = form.prefixes.empty() ? 0
+    const uint8_t p = form.prefixes.empty()      ? 0
                       : form.prefixes[0] == 0x66 ? 1
                       : form.prefixes[0] == 0xf3 ? 2
                                                  : 3;
-    const uint8_t last = static_cast<uint8_t>(form.wide << 7 | (~v.vvvv & 15) << 3 |
-                                              form.vector_length << 2 | p);
+    const uint8_t last =
+        static_cast<uint8_t>(form.wide << 7 | (~v.vvvv & 15) << 3 | form.vector_length << 2 | p);
     if (form.map == 1 && !form.wide && !v.rex_x && !v.rex_b && !v.force_rex) {
       out.push_back(0xc5);
       out.push_back(static_cast<uint8_t>(!v.rex_r << 7 | (last & 0x7f)));
@@ -45,7 +45,8 @@ std::vector<uint8_t> Assemble(const Form& form, const Variation& v) {
     }
   } else {
     out.insert(out.end(), form.prefixes.begin(), form.prefixes.end());
-    const uint8_t rex = static_cast<uint8_t>(form.wide << 3 | v.rex_r << 2 | v.rex_x << 1 | v.rex_b);
+    const uint8_t rex =
+        static_cast<uint8_t>(form.wide << 3 | v.rex_r << 2 | v.rex_x << 1 | v.rex_b);
     if (rex != 0 || v.force_rex) out.push_back(0x40 | rex);
     if (form.map >= 1) out.push_back(0x0f);
     if (form.map == 2) out.push_back(0x38);
@@ -143,9 +144,11 @@ bool Encode(const Form& form, const Variation& variation, Encoded& out) {
     return false;
   }
   out.bytes.resize(out.instruction.length);
-  // Base 101 with mod 00 is a displacement alone; Zydis 4.0 takes it for R13D with 32-bit addresses.
+  // Base 101 with mod 00 is a displacement alone; Zydis 4.0 takes it for R13D with 32-bit
+  // addresses.
   for (ZydisDecodedOperand& operand : out.operands) {
-    if (operand.type != ZYDIS_OPERAND_TYPE_MEMORY || operand.mem.base != ZYDIS_REGISTER_R13D) continue;
+    if (operand.type != ZYDIS_OPERAND_TYPE_MEMORY || operand.mem.base != ZYDIS_REGISTER_R13D)
+      continue;
     if (out.instruction.raw.modrm.mod != 0) continue;
     operand.mem.base = ZYDIS_REGISTER_NONE;
     operand.mem.disp.has_displacement = ZYAN_TRUE;
@@ -157,7 +160,8 @@ bool Encode(const Form& form, const Variation& variation, Encoded& out) {
 std::vector<Form> AllForms(CodeWidth width) {
   const bool narrow = width == CodeWidth::k32;
   Catalogue catalogue;
-  const std::vector<uint8_t> prefix_sets[] = {{}, {0x66}, {0xf3}, {0xf2}, {0x66, 0xf3}, {0x66, 0xf2}};
+  const std::vector<uint8_t> prefix_sets[] = {{},     {0x66},       {0xf3},
+                                              {0xf2}, {0x66, 0xf3}, {0x66, 0xf2}};
   for (uint8_t map = 0; map < 4; ++map) {
     for (int opcode = 0; opcode < 256; ++opcode) {
       // Prefixes, and the bytes that begin VEX, EVEX and XOP encodings, are not opcodes. (In 32-bit

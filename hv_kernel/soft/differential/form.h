@@ -39,8 +39,8 @@ struct Variation {
   uint8_t modrm = 0;
   uint8_t sib = 0;
   bool rex_r = false, rex_x = false, rex_b = false;
-  uint8_t vvvv = 0;         // VEX: the register, not inverted
-  bool force_rex = false;   // a REX prefix even if it says nothing
+  uint8_t vvvv = 0;                     // VEX: the register, not inverted
+  bool force_rex = false;               // a REX prefix even if it says nothing
   std::vector<uint8_t> extra_prefixes;  // LOCK, segment, address size, REP
   uint8_t trailing[12] = {};            // displacement and immediate
 };

@@ -9,7 +9,8 @@
 namespace hv::soft::differential {
 namespace {
 
-// Guest-physical memory; the system's part is mapped at the same linear addresses, for ring 0 alone.
+// Guest-physical memory; the system's part is mapped at the same linear addresses, for ring 0
+// alone.
 constexpr uint64_t kRamBytes = 16u << 20;
 constexpr uint64_t kIdt = 0x1000;
 constexpr uint64_t kGdt = 0x2000;
@@ -68,7 +69,8 @@ GuestRunner::GuestRunner() : memory_(kRamBytes + kPage), next_table_(kRootTable 
   }
   engine_ = std::move(*engine);
   ForgetCode();
-  auto vcpu = engine_->CreateVcpu({.index = 0, .apic_id = 0, .attention = &attention_, .cpuid = {}});
+  auto vcpu =
+      engine_->CreateVcpu({.index = 0, .apic_id = 0, .attention = &attention_, .cpuid = {}});
   if (!vcpu.ok()) {
     std::fprintf(stderr, "vCPU: %s\n", vcpu.status().ToString().c_str());
     std::abort();
@@ -81,7 +83,8 @@ std::span<uint8_t> GuestRunner::code() {
 }
 
 void GuestRunner::ForgetCode() {
-  const hv_memory_slot slot = {.address = 0, .bytes = kRamBytes, .offset = 0, .flags = 0, .reserved = 0};
+  const hv_memory_slot slot = {
+      .address = 0, .bytes = kRamBytes, .offset = 0, .flags = 0, .reserved = 0};
   const absl::Status status = engine_->SetMemory({&slot, 1}, ram_, nullptr);
   if (!status.ok()) {
     std::fprintf(stderr, "guest memory: %s\n", status.ToString().c_str());
@@ -118,8 +121,8 @@ void GuestRunner::BuildTables() {
   Map(kDataFirst, kDataPhysical, kDataPages, kPresent | kWritable | kUser);
   Map(kReadOnlyPage, kDataPhysical + kDataBytes, 1, kPresent | kUser);
   Map(kCodeFirst, kCodePhysical, kCodeBytes / kPage, kPresent | kWritable | kUser);
-  const uint64_t gdt[] = {0, kKernelCode, kKernelCode, kKernelData, kUserCode32, kUserData,
-                          kUserCode64};
+  const uint64_t gdt[] = {0,           kKernelCode, kKernelCode, kKernelData,
+                          kUserCode32, kUserData,   kUserCode64};
   std::memcpy(ram_.data() + kGdt, gdt, sizeof(gdt));
   Put(kGdt + kTssSelector, 0x00008b0000000067 | kTss << 16);
   Put(kTss + 4, kKernelStack);

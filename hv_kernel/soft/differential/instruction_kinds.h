@@ -12,10 +12,8 @@ inline bool IsNearBranch(const ZydisDecodedInstruction& insn) {
     case ZYDIS_CATEGORY_COND_BR:
     case ZYDIS_CATEGORY_UNCOND_BR:
     case ZYDIS_CATEGORY_CALL:
-    case ZYDIS_CATEGORY_RET:
-      return true;
-    default:
-      return false;
+    case ZYDIS_CATEGORY_RET: return true;
+    default: return false;
   }
 }
 

@@ -25,7 +25,8 @@ class Report {
   void Number(const char* name, uint64_t native, uint64_t engine) {
     if (native == engine) return;
     char line[128];
-    std::snprintf(line, sizeof(line), "  %-10s native %016lx  engine %016lx\n", name, native, engine);
+    std::snprintf(line, sizeof(line), "  %-10s native %016lx  engine %016lx\n", name, native,
+                  engine);
     text_ += line;
   }
   void Bytes(const char* name, const uint8_t* native, const uint8_t* engine, size_t bytes) {
@@ -85,8 +86,8 @@ std::string Compare(const Ending& native, const Ending& engine) {
   report.Number("error", native.error_code, engine.error_code);
   report.Number("cr2", native.fault_address, engine.fault_address);
   report.Number("rip", native.state.rip, engine.state.rip);
-  // At a fault the engine does not know flags that the instruction, or one after it in its block, was
-  // about to overwrite; when the instruction is started again nobody can have missed them.
+  // At a fault the engine does not know flags that the instruction, or one after it in its block,
+  // was about to overwrite; when the instruction is started again nobody can have missed them.
   const uint64_t flags = native.vector == kBreakpoint ? ~uint64_t{0} : ~kArithmeticFlags;
   report.Number("rflags", native.state.rflags & flags, engine.state.rflags & flags);
   for (size_t i = 0; i < 16; ++i) {

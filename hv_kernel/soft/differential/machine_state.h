@@ -30,12 +30,12 @@ struct Ending {
   MachineState state;
   uint32_t vector = 0;
   uint64_t error_code = 0;
-  uint64_t fault_address = 0;  // of page faults
+  uint64_t fault_address = 0;   // of page faults
   std::vector<uint8_t> memory;  // the arena
 };
 
-// Components that XSTATE_BV leaves out are written as their initial values; what no program can rely
-// on (instruction and data pointers of x87) is cleared.
+// Components that XSTATE_BV leaves out are written as their initial values; what no program can
+// rely on (instruction and data pointers of x87) is cleared.
 void Normalise(Xsave& xsave);
 
 // The differences, a line each; empty when there are none.

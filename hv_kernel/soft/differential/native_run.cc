@@ -1,6 +1,6 @@
-// How: an INT3 in Run() raises a signal whose handler replaces the interrupted context by the wanted
-// one, so that sigreturn loads every register; the exception that ends the code raises another, whose
-// handler notes the registers and puts the first context back.
+// How: an INT3 in Run() raises a signal whose handler replaces the interrupted context by the
+// wanted one, so that sigreturn loads every register; the exception that ends the code raises
+// another, whose handler notes the registers and puts the first context back.
 #include "hv_kernel/soft/differential/native_run.h"
 
 #include <asm/prctl.h>
@@ -100,8 +100,9 @@ void MapAt(uint64_t address, size_t bytes, int protection) {
 
 // Separate, so that nothing lives in vector registers across the INT3.
 [[gnu::noinline]] void SwitchThere() {
-  asm volatile("int3" ::: "memory", "cc", "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6",
-               "xmm7", "xmm8", "xmm9", "xmm10", "xmm11", "xmm12", "xmm13", "xmm14", "xmm15");
+  asm volatile("int3" ::
+                   : "memory", "cc", "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7",
+                     "xmm8", "xmm9", "xmm10", "xmm11", "xmm12", "xmm13", "xmm14", "xmm15");
 }
 
 // What a run borrows from the thread and the process, given back at the end.

@@ -9,8 +9,9 @@
 
 namespace hv::soft::differential {
 
-// Owns the arena and the code area of this process. One at a time. The signals that exceptions become,
-// the signal stack and the GS base are borrowed for each run alone: the engine has them otherwise.
+// Owns the arena and the code area of this process. One at a time. The signals that exceptions
+// become, the signal stack and the GS base are borrowed for each run alone: the engine has them
+// otherwise.
 class NativeRunner {
  public:
   NativeRunner();
@@ -21,8 +22,8 @@ class NativeRunner {
   // The code area, to be filled before Run().
   std::span<uint8_t> code();
 
-  // Runs from state.rip, which lies in the code area, until the first exception. `memory` is what the
-  // arena holds at the start.
+  // Runs from state.rip, which lies in the code area, until the first exception. `memory` is what
+  // the arena holds at the start.
   Ending Run(const MachineState& state, std::span<const uint8_t> memory);
 
  private:

@@ -7,17 +7,30 @@
 namespace hv::soft::differential {
 namespace {
 
-constexpr uint64_t kInteger[] = {0, 1, 2, 0x7f, 0x80, 0xff, 0x7fff, 0x8000, 0xffff, 0x7fffffff,
-                                 0x80000000, 0xffffffff, 0x100000000, 0x7fffffffffffffff,
-                                 0x8000000000000000, 0xffffffffffffffff};
-constexpr uint64_t kDouble[] = {
-    0x0000000000000000, 0x8000000000000000, 0x3ff0000000000000, 0xbff0000000000000,
-    0x7ff0000000000000, 0xfff0000000000000, 0x7ff8000000000000, 0x7ff0000000000001,
-    0x0000000000000001, 0x000fffffffffffff, 0x7fefffffffffffff, 0x43e0000000000000,
-    0x400921fb54442d18, 0xc01c000000000000};
-constexpr uint32_t kSingle[] = {0x00000000, 0x80000000, 0x3f800000, 0xbf800000, 0x7f800000,
-                                0xff800000, 0x7fc00000, 0x7f800001, 0x00000001, 0x7f7fffff,
-                                0x4f000000, 0x40490fdb};
+constexpr uint64_t kInteger[] = {0,
+                                 1,
+                                 2,
+                                 0x7f,
+                                 0x80,
+                                 0xff,
+                                 0x7fff,
+                                 0x8000,
+                                 0xffff,
+                                 0x7fffffff,
+                                 0x80000000,
+                                 0xffffffff,
+                                 0x100000000,
+                                 0x7fffffffffffffff,
+                                 0x8000000000000000,
+                                 0xffffffffffffffff};
+constexpr uint64_t kDouble[] = {0x0000000000000000, 0x8000000000000000, 0x3ff0000000000000,
+                                0xbff0000000000000, 0x7ff0000000000000, 0xfff0000000000000,
+                                0x7ff8000000000000, 0x7ff0000000000001, 0x0000000000000001,
+                                0x000fffffffffffff, 0x7fefffffffffffff, 0x43e0000000000000,
+                                0x400921fb54442d18, 0xc01c000000000000};
+constexpr uint32_t kSingle[] = {0x00000000, 0x80000000, 0x3f800000, 0xbf800000,
+                                0x7f800000, 0xff800000, 0x7fc00000, 0x7f800001,
+                                0x00000001, 0x7f7fffff, 0x4f000000, 0x40490fdb};
 
 constexpr uint64_t kAlwaysFlags = 0x202;  // the reserved one, and IF
 constexpr uint64_t kArithmeticFlags = 0x8d5;

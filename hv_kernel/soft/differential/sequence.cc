@@ -103,19 +103,19 @@ void Sequence::EmitInstruction() {
   if (branch) bytes_.insert(bytes_.end(), std::begin(kFiller), std::end(kFiller));
 }
 
-// Undefined flags are the host's choice, which may be to leave them as they were, and the engine does
-// not keep what nobody may rely on. The defined ones pass through.
+// Undefined flags are the host's choice, which may be to leave them as they were, and the engine
+// does not keep what nobody may rely on. The defined ones pass through.
 void Sequence::ClearUndefinedFlags() {
   const ZydisDecodedInstruction& insn = current_.instruction;
   if (insn.cpu_flags == nullptr || insn.cpu_flags->undefined == 0) return;
   if (keeps_all_flags_) return;
   EmitMove({HV_RSP, kDataFirst + kDataBytes / 2});
-  bytes_.push_back(0x9c);                                      // pushfq
-  bytes_.insert(bytes_.end(), {0x81, 0x24, 0x24});             // and dword ptr [rsp], ...
+  bytes_.push_back(0x9c);                           // pushfq
+  bytes_.insert(bytes_.end(), {0x81, 0x24, 0x24});  // and dword ptr [rsp], ...
   const uint32_t mask = ~insn.cpu_flags->undefined;
   const auto* at = reinterpret_cast<const uint8_t*>(&mask);
   bytes_.insert(bytes_.end(), at, at + sizeof(mask));
-  bytes_.push_back(0x9d);                                      // popfq
+  bytes_.push_back(0x9d);  // popfq
 }
 
 bool Sequence::Append(const Form& form) {

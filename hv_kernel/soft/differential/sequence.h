@@ -1,5 +1,5 @@
-// Writes instruction sequences whose every register and memory operand is chosen at random, yet whose
-// memory operands lie in the arena and whose branches land inside the sequence.
+// Writes instruction sequences whose every register and memory operand is chosen at random, yet
+// whose memory operands lie in the arena and whose branches land inside the sequence.
 #pragma once
 
 #include <cstdint>
@@ -26,8 +26,8 @@ class Sequence {
 
   // Reads and writes every writable page, so that what follows hits the TLB. Only at the start.
   void WarmUp();
-  // Appends one instance of the form, and before it the moves that set up its addresses; those touch no
-  // flag. False when no valid instance was found; nothing is appended then.
+  // Appends one instance of the form, and before it the moves that set up its addresses; those
+  // touch no flag. False when no valid instance was found; nothing is appended then.
   bool Append(const Form& form);
   // Ends the sequence.
   void Finish();

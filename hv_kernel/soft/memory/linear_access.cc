@@ -89,9 +89,8 @@ uint8_t* Lookup(const Cpu& cpu, uint64_t linear, uint32_t bytes, bool write, Tlb
 }  // namespace
 
 Outcome RaiseWithCode(Cpu& cpu, Vector vector, uint32_t error_code) {
-  cpu.exception = {.vector = static_cast<uint8_t>(vector),
-                   .has_error_code = true,
-                   .error_code = error_code};
+  cpu.exception = {
+      .vector = static_cast<uint8_t>(vector), .has_error_code = true, .error_code = error_code};
   return Outcome::kException;
 }
 
@@ -127,8 +126,12 @@ Outcome Locate(Cpu& cpu, uint64_t linear, AccessKind kind, TlbIndex index, bool 
     found = WalkPageTables(cpu, *cpu.memory, linear, AccessThrough(index, kind));
     if (!found.ok) return RaisePageFault(cpu, linear, found.error_code);
   } else {
-    found = {.ok = true, .physical = linear & 0xffffffffu, .writable = true, .dirty = true,
-             .user_page = true, .executable = true};
+    found = {.ok = true,
+             .physical = linear & 0xffffffffu,
+             .writable = true,
+             .dirty = true,
+             .user_page = true,
+             .executable = true};
   }
   const PhysicalPage page = cpu.memory->Find(found.physical);
   location.physical = found.physical;
@@ -213,8 +216,7 @@ Outcome WriteLinear(Cpu& cpu, uint64_t linear, const void* from, uint32_t bytes,
     return Outcome::kDone;
   }
   Pieces pieces;
-  const Outcome outcome =
-      LocateRange(cpu, linear, bytes, AccessKind::kWrite, index, stack, pieces);
+  const Outcome outcome = LocateRange(cpu, linear, bytes, AccessKind::kWrite, index, stack, pieces);
   if (outcome != Outcome::kDone) return outcome;
   NoteDataAccess(cpu, linear, bytes, /*write=*/true);
   const auto* at = static_cast<const uint8_t*>(from);

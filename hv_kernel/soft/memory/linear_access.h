@@ -46,7 +46,8 @@ void NoteStore(Cpu& cpu, uint64_t physical, uint64_t ram_page, uint32_t bytes);
 Outcome CheckWritable(Cpu& cpu, uint64_t linear, uint32_t bytes, TlbIndex index,
                       bool stack = false);
 
-// The processor's own accesses to descriptor tables and the TSS: supervisor rights whatever the CPL.
+// The processor's own accesses to descriptor tables and the TSS: supervisor rights whatever the
+// CPL.
 template <typename T>
 Outcome ReadSystem(Cpu& cpu, uint64_t linear, T& value) {
   return ReadLinear(cpu, linear, &value, sizeof(T), TlbIndex::kSupervisor);

@@ -25,10 +25,10 @@ constexpr uint32_t kErrorFetch = 1u << 4;
 
 // The kind of paging in force, as what differs between its walks.
 struct Format {
-  int levels;        // of tables below CR3
-  int entry_bytes;   // 4 or 8
-  int index_bits;    // 9 or 10
-  bool no_execute;   // EFER.NXE counts
+  int levels;       // of tables below CR3
+  int entry_bytes;  // 4 or 8
+  int index_bits;   // 9 or 10
+  bool no_execute;  // EFER.NXE counts
 };
 
 Format CurrentFormat(const Cpu& cpu) {

@@ -11,8 +11,8 @@ namespace hv::soft {
 
 enum class AccessKind : uint8_t { kRead = 0, kWrite = 1, kExecute = 2 };
 
-// Who asks: explicit accesses at a privilege, or the processor itself (implicit supervisor: GDT, IDT,
-// TSS), which SMAP does not excuse by RFLAGS.AC.
+// Who asks: explicit accesses at a privilege, or the processor itself (implicit supervisor: GDT,
+// IDT, TSS), which SMAP does not excuse by RFLAGS.AC.
 struct Access {
   AccessKind kind = AccessKind::kRead;
   bool user = false;

@@ -18,8 +18,8 @@ struct PhysicalPage {
 // Immutable while any vCPU runs. Shared by the vCPUs of an engine.
 class PhysicalMemory {
  public:
-  // Whether `slots` put every page of RAM where it is now; rights and logging may differ, and so may
-  // how ranges are cut into slots.
+  // Whether `slots` put every page of RAM where it is now; rights and logging may differ, and so
+  // may how ranges are cut into slots.
   bool SamePlaces(const hv_memory_slot* slots, uint32_t count) const {
     return Covers(slots, count, slots_, count_) && Covers(slots_, count_, slots, count);
   }
@@ -42,8 +42,8 @@ class PhysicalMemory {
 
   void MarkDirty(uint64_t ram_page) const {
     if (dirty_log_ == nullptr) return;
-    // Relaxed: who clears bits has the TLBs flushed (Engine::SetMemory) before it looks at the pages,
-    // and that orders these stores and the guest's.
+    // Relaxed: who clears bits has the TLBs flushed (Engine::SetMemory) before it looks at the
+    // pages, and that orders these stores and the guest's.
     __atomic_fetch_or(&dirty_log_[ram_page / 64], uint64_t{1} << (ram_page % 64), __ATOMIC_RELAXED);
   }
 

@@ -25,8 +25,8 @@ bool HasWriteTag(const Cpu& cpu, uint64_t physical_page);
 // Forgets where code is. After blocks have been thrown away.
 void ClearJumpCaches(Cpu& cpu);
 
-// Enters the page of a translation that was made for an access of `kind`. A page whose writes are logged
-// becomes writable by a write alone, which the caller has marked in the dirty log.
+// Enters the page of a translation that was made for an access of `kind`. A page whose writes are
+// logged becomes writable by a write alone, which the caller has marked in the dirty log.
 void EnterTlb(Cpu& cpu, TlbIndex index, uint64_t linear, const Translation& found,
               const PhysicalPage& page, AccessKind kind);
 

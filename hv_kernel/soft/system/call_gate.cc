@@ -22,10 +22,8 @@ bool SwitchesTasks(const Descriptor& system) {
     case kTss16Busy:
     case kTaskGate:
     case kTss32Available:
-    case kTss32Busy:
-      return true;
-    default:
-      return false;
+    case kTss32Busy: return true;
+    default: return false;
   }
 }
 

@@ -10,11 +10,11 @@ namespace hv::soft {
 namespace {
 
 constexpr uint64_t kCr0Et = 1u << 4;
-constexpr uint64_t kCr0Writable = kCr0Pe | kCr0Mp | kCr0Em | kCr0Ts | kCr0Ne | kCr0Wp | kCr0Am |
-                                  kCr0Nw | kCr0Cd | kCr0Pg;
-constexpr uint64_t kCr4Writable =
-    kCr4Tsd | kCr4De | kCr4Pse | kCr4Pae | kCr4Mce | kCr4Pge | kCr4Pce | kCr4Osfxsr |
-    kCr4Osxmmexcpt | kCr4Umip | kCr4Fsgsbase | kCr4Pcide | kCr4Osxsave | kCr4Smep | kCr4Smap;
+constexpr uint64_t kCr0Writable =
+    kCr0Pe | kCr0Mp | kCr0Em | kCr0Ts | kCr0Ne | kCr0Wp | kCr0Am | kCr0Nw | kCr0Cd | kCr0Pg;
+constexpr uint64_t kCr4Writable = kCr4Tsd | kCr4De | kCr4Pse | kCr4Pae | kCr4Mce | kCr4Pge |
+                                  kCr4Pce | kCr4Osfxsr | kCr4Osxmmexcpt | kCr4Umip | kCr4Fsgsbase |
+                                  kCr4Pcide | kCr4Osxsave | kCr4Smep | kCr4Smap;
 constexpr uint64_t kCr3NoFlush = 1ull << 63;
 constexpr uint64_t kPcidMask = 0xfff;
 constexpr uint64_t kSupportedXcr0 = 7;  // x87, SSE, AVX
@@ -23,9 +23,7 @@ constexpr uint64_t kDr7Fixed = 0x400;
 constexpr uint64_t kDr6Writable = 0xe00f;
 constexpr uint64_t kDr6Fixed = 0xffff0ff0;
 
-Outcome GeneralProtection(Cpu& cpu) {
-  return RaiseWithCode(cpu, Vector::kGeneralProtection, 0);
-}
+Outcome GeneralProtection(Cpu& cpu) { return RaiseWithCode(cpu, Vector::kGeneralProtection, 0); }
 
 Outcome WriteCr0(Cpu& cpu, uint64_t value) {
   if (value >> 32 != 0) return GeneralProtection(cpu);
@@ -56,8 +54,8 @@ Outcome WriteCr3(Cpu& cpu, uint64_t value) {
   const bool keep = pcid && (value & kCr3NoFlush) != 0;
   if (pcid) value &= ~kCr3NoFlush;
   if (LongModeActive(cpu) && value >> kPhysicalAddressBits != 0) return GeneralProtection(cpu);
-  // The buffers are not tagged by PCID: a switch of address spaces drops what is not global, whether
-  // or not the guest would have allowed more to stay.
+  // The buffers are not tagged by PCID: a switch of address spaces drops what is not global,
+  // whether or not the guest would have allowed more to stay.
   const bool same_space = keep && value == cpu.cr3;
   cpu.cr3 = value;
   if (!same_space) FlushTlb(cpu, (cpu.cr4 & kCr4Pge) != 0);
@@ -68,8 +66,7 @@ Outcome WriteCr4(Cpu& cpu, uint64_t value) {
   if ((value & ~kCr4Writable) != 0) return GeneralProtection(cpu);
   const uint64_t changed = cpu.cr4 ^ value;
   if (LongModeActive(cpu) && (value & kCr4Pae) == 0) return GeneralProtection(cpu);
-  if ((changed & value & kCr4Pcide) != 0 &&
-      (!LongModeActive(cpu) || (cpu.cr3 & kPcidMask) != 0)) {
+  if ((changed & value & kCr4Pcide) != 0 && (!LongModeActive(cpu) || (cpu.cr3 & kPcidMask) != 0)) {
     return GeneralProtection(cpu);
   }
   cpu.cr4 = value;
@@ -169,8 +166,8 @@ Outcome Smsw(Cpu& cpu, const Instruction& insn) {
 Outcome Xsetbv(Cpu& cpu, const Instruction&) {
   if ((cpu.cr4 & kCr4Osxsave) == 0) return Raise(cpu, Vector::kInvalidOpcode);
   const uint64_t value = cpu.gpr[HV_RDX] << 32 | (cpu.gpr[HV_RAX] & 0xffffffffu);
-  const bool valid = (value & 1) != 0 && (value & ~kSupportedXcr0) == 0 &&
-                     ((value & 4) == 0 || (value & 2) != 0);
+  const bool valid =
+      (value & 1) != 0 && (value & ~kSupportedXcr0) == 0 && ((value & 4) == 0 || (value & 2) != 0);
   const bool xcr0 = (cpu.gpr[HV_RCX] & 0xffffffffu) == 0;
   if (PrivilegeLevel(cpu) != 0 || !xcr0 || !valid) return GeneralProtection(cpu);
   cpu.xcr0 = value;
@@ -189,8 +186,7 @@ Outcome Xgetbv(Cpu& cpu, const Instruction&) {
 Outcome Invlpg(Cpu& cpu, const Instruction& insn) {
   if (PrivilegeLevel(cpu) != 0) return GeneralProtection(cpu);
   const Operand& operand = insn.operands[0];
-  const uint64_t linear =
-      SegmentBase(cpu, operand.segment) + EffectiveOffset(cpu, insn, operand);
+  const uint64_t linear = SegmentBase(cpu, operand.segment) + EffectiveOffset(cpu, insn, operand);
   FlushTlbPage(cpu, linear);
   return Outcome::kDone;
 }
@@ -211,11 +207,8 @@ Outcome Invpcid(Cpu& cpu, const Instruction& insn) {
       if (!IsCanonical(descriptor[1])) return GeneralProtection(cpu);
       FlushTlbPage(cpu, descriptor[1]);
       break;
-    case 2:
-      FlushTlb(cpu, false);
-      break;
-    default:
-      FlushTlb(cpu, true);
+    case 2: FlushTlb(cpu, false); break;
+    default: FlushTlb(cpu, true);
   }
   return Outcome::kDone;
 }

@@ -40,7 +40,8 @@ bool Visible(const Cpu& cpu, uint16_t selector, const Descriptor& descriptor) {
   return descriptor.dpl() >= PrivilegeLevel(cpu) && descriptor.dpl() >= (selector & 3u);
 }
 
-// Reads the descriptor for an inspection: a bad selector is an answer, not a fault; page faults stay.
+// Reads the descriptor for an inspection: a bad selector is an answer, not a fault; page faults
+// stay.
 Outcome Inspect(Cpu& cpu, uint16_t selector, Descriptor& descriptor, bool& found) {
   found = false;
   if (IsNullSelector(selector)) return Outcome::kDone;
@@ -55,9 +56,14 @@ Outcome Inspect(Cpu& cpu, uint16_t selector, Descriptor& descriptor, bool& found
 
 bool HasAccessRights(const Cpu& cpu, uint32_t type) {
   switch (type) {
-    case kLdt: case kTss32Available: case kTss32Busy: case kCallGate32: return true;
-    case kTss16Available: case kTss16Busy: case kCallGate16: case kTaskGate:
-      return !LongModeActive(cpu);
+    case kLdt:
+    case kTss32Available:
+    case kTss32Busy:
+    case kCallGate32: return true;
+    case kTss16Available:
+    case kTss16Busy:
+    case kCallGate16:
+    case kTaskGate: return !LongModeActive(cpu);
     default: return false;
   }
 }

@@ -8,7 +8,7 @@ namespace hv::soft {
 namespace {
 
 Outcome Deliver(Cpu& cpu, const Event& event) {
-  const Outcome outcome = RealMode(cpu)           ? DeliverReal(cpu, event)
+  const Outcome outcome = RealMode(cpu)         ? DeliverReal(cpu, event)
                           : LongModeActive(cpu) ? DeliverLong(cpu, event)
                                                 : DeliverProtected(cpu, event);
   if (outcome == Outcome::kDone) cpu.halted = false;
@@ -23,12 +23,9 @@ Class ClassOf(uint8_t vector) {
     case Vector::kInvalidTss:
     case Vector::kSegmentNotPresent:
     case Vector::kStackFault:
-    case Vector::kGeneralProtection:
-      return Class::kContributory;
-    case Vector::kPageFault:
-      return Class::kPageFault;
-    default:
-      return Class::kBenign;
+    case Vector::kGeneralProtection: return Class::kContributory;
+    case Vector::kPageFault: return Class::kPageFault;
+    default: return Class::kBenign;
   }
 }
 bool MakesDoubleFault(uint8_t first, uint8_t second) {
@@ -59,8 +56,10 @@ Outcome DeliverAll(Cpu& cpu, Event event) {
                .has_error_code = true,
                .return_rip = cpu.rip};
     } else {
-      event = {.vector = next.vector, .has_error_code = next.has_error_code,
-               .error_code = next.error_code, .return_rip = cpu.rip};
+      event = {.vector = next.vector,
+               .has_error_code = next.has_error_code,
+               .error_code = next.error_code,
+               .return_rip = cpu.rip};
     }
   }
   return Shutdown(cpu);
@@ -72,10 +71,8 @@ bool IsFault(uint8_t vector) {
     case Vector::kOverflow:
     case Vector::kDebug:
     case Vector::kDoubleFault:
-    case Vector::kMachineCheck:
-      return false;
-    default:
-      return true;
+    case Vector::kMachineCheck: return false;
+    default: return true;
   }
 }
 
@@ -101,11 +98,10 @@ Outcome DeliverException(Cpu& cpu) {
   const uint64_t resume = cpu.rflags & kFlagRf;
   if (IsFault(exception.vector) || exception.general_detect) cpu.rflags |= kFlagRf;
   const bool real = RealMode(cpu);
-  const Outcome outcome =
-      DeliverAll(cpu, {.vector = exception.vector,
-                       .has_error_code = exception.has_error_code && !real,
-                       .error_code = exception.error_code,
-                       .return_rip = cpu.rip});
+  const Outcome outcome = DeliverAll(cpu, {.vector = exception.vector,
+                                           .has_error_code = exception.has_error_code && !real,
+                                           .error_code = exception.error_code,
+                                           .return_rip = cpu.rip});
   if (outcome != Outcome::kDone) cpu.rflags = (cpu.rflags & ~kFlagRf) | resume;
   return outcome;
 }

@@ -24,9 +24,7 @@ constexpr uint64_t kCompacted = 1ull << 63;
 constexpr uint32_t kMxcsrValid = 0xffff;
 constexpr uint32_t kMxcsrReset = 0x1f80;
 
-Outcome GeneralProtection(Cpu& cpu) {
-  return RaiseWithCode(cpu, Vector::kGeneralProtection, 0);
-}
+Outcome GeneralProtection(Cpu& cpu) { return RaiseWithCode(cpu, Vector::kGeneralProtection, 0); }
 
 uint64_t& Xstate(Cpu& cpu) { return *reinterpret_cast<uint64_t*>(cpu.xsave + kHeaderAt); }
 

@@ -32,8 +32,7 @@ Outcome FarTarget(Cpu& cpu, const Instruction& insn, uint16_t& selector, uint64_
   HV_RETURN_UNLESS_DONE(ReadLinear(cpu, linear, bytes, operand.bytes, CurrentTlbIndex(cpu)));
   offset = 0;
   for (int i = insn.operand_bytes - 1; i >= 0; --i) offset = offset << 8 | bytes[i];
-  selector = static_cast<uint16_t>(bytes[insn.operand_bytes] |
-                                   bytes[insn.operand_bytes + 1] << 8);
+  selector = static_cast<uint16_t>(bytes[insn.operand_bytes] | bytes[insn.operand_bytes + 1] << 8);
   return Outcome::kDone;
 }
 

@@ -21,9 +21,7 @@ bool MayChangeInterruptFlag(const Cpu& cpu) {
   return PrivilegeLevel(cpu) <= IoPrivilege(cpu);
 }
 
-Outcome GeneralProtection(Cpu& cpu) {
-  return RaiseWithCode(cpu, Vector::kGeneralProtection, 0);
-}
+Outcome GeneralProtection(Cpu& cpu) { return RaiseWithCode(cpu, Vector::kGeneralProtection, 0); }
 
 }  // namespace
 

@@ -8,8 +8,8 @@
 
 namespace hv::soft {
 
-// Executes one instruction with all state in `cpu`: cpu.rip is the instruction, cpu.next_rip the one
-// after it, which a handler may change. On kDone the caller moves rip to next_rip.
+// Executes one instruction with all state in `cpu`: cpu.rip is the instruction, cpu.next_rip the
+// one after it, which a handler may change. On kDone the caller moves rip to next_rip.
 using Handler = Outcome (*)(Cpu& cpu, const Instruction& insn);
 
 struct HandlerInfo {

@@ -28,9 +28,7 @@ enum Msr : uint32_t {
 
 constexpr uint64_t kEferWritable = kEferSce | kEferLme | kEferNxe;
 
-Outcome GeneralProtection(Cpu& cpu) {
-  return RaiseWithCode(cpu, Vector::kGeneralProtection, 0);
-}
+Outcome GeneralProtection(Cpu& cpu) { return RaiseWithCode(cpu, Vector::kGeneralProtection, 0); }
 
 uint64_t HostTsc() {
   uint32_t low, high;
@@ -49,42 +47,32 @@ void MoveTsc(Cpu& cpu, uint64_t by) {
 // The register of an MSR the engine owns; null for others and for those with rules of their own.
 uint64_t* PlainRegister(Cpu& cpu, uint32_t index) {
   switch (index) {
-    case kSysenterCs:
-      return &cpu.sysenter_cs;
-    case kSysenterEsp:
-      return &cpu.sysenter_esp;
-    case kSysenterEip:
-      return &cpu.sysenter_eip;
-    case kStar:
-      return &cpu.star;
-    case kLstar:
-      return &cpu.lstar;
-    case kCstar:
-      return &cpu.cstar;
-    case kSfmask:
-      return &cpu.sfmask;
-    case kFsBase:
-      return &cpu.segment[HV_FS].base;
-    case kGsBase:
-      return &cpu.segment[HV_GS].base;
-    case kKernelGsBase:
-      return &cpu.kernel_gs_base;
-    case kTscAux:
-      return &cpu.tsc_aux;
-    case kTscAdjust:
-      return &cpu.tsc_adjust;
-    case kPat:
-      return &cpu.pat;
-    case kEfer:
-      return &cpu.efer;
-    default:
-      return nullptr;
+    case kSysenterCs: return &cpu.sysenter_cs;
+    case kSysenterEsp: return &cpu.sysenter_esp;
+    case kSysenterEip: return &cpu.sysenter_eip;
+    case kStar: return &cpu.star;
+    case kLstar: return &cpu.lstar;
+    case kCstar: return &cpu.cstar;
+    case kSfmask: return &cpu.sfmask;
+    case kFsBase: return &cpu.segment[HV_FS].base;
+    case kGsBase: return &cpu.segment[HV_GS].base;
+    case kKernelGsBase: return &cpu.kernel_gs_base;
+    case kTscAux: return &cpu.tsc_aux;
+    case kTscAdjust: return &cpu.tsc_adjust;
+    case kPat: return &cpu.pat;
+    case kEfer: return &cpu.efer;
+    default: return nullptr;
   }
 }
 
 bool HoldsAddress(uint32_t index) {
   switch (index) {
-    case kSysenterEsp: case kSysenterEip: case kLstar: case kCstar: case kFsBase: case kGsBase:
+    case kSysenterEsp:
+    case kSysenterEip:
+    case kLstar:
+    case kCstar:
+    case kFsBase:
+    case kGsBase:
     case kKernelGsBase: return true;
     default: return false;
   }
@@ -112,9 +100,7 @@ void SetPair(Cpu& cpu, uint64_t value) {
   cpu.gpr[HV_RDX] = value >> 32;
 }
 
-bool TscForbidden(const Cpu& cpu) {
-  return (cpu.cr4 & kCr4Tsd) != 0 && PrivilegeLevel(cpu) != 0;
-}
+bool TscForbidden(const Cpu& cpu) { return (cpu.cr4 & kCr4Tsd) != 0 && PrivilegeLevel(cpu) != 0; }
 
 // Leaves and bits whose answers depend on this CPU and its state (abi/cpuid_table.h).
 void PatchCpuid(const Cpu& cpu, uint32_t leaf, uint32_t subleaf, hv_cpuid_entry& entry) {
@@ -127,9 +113,7 @@ void PatchCpuid(const Cpu& cpu, uint32_t leaf, uint32_t subleaf, hv_cpuid_entry&
       if ((cpu.cr4 & kCr4Osxsave) != 0) entry.ecx |= kOsxsave;
       break;
     case 0xb:
-    case 0x1f:
-      entry.edx = apic_id;
-      break;
+    case 0x1f: entry.edx = apic_id; break;
     case 0xd:
       // Size of the area for what XCR0 enables: 512 + 64, and 256 for AVX.
       if (subleaf == 0) entry.ebx = (cpu.xcr0 & 4) != 0 ? 832 : 576;
@@ -139,8 +123,7 @@ void PatchCpuid(const Cpu& cpu, uint32_t leaf, uint32_t subleaf, hv_cpuid_entry&
       entry.eax = apic_id;
       entry.ebx = (entry.ebx & ~0xffu) | apic_id;
       break;
-    default:
-      break;
+    default: break;
   }
 }
 

@@ -21,7 +21,8 @@ void WriteGpr(Cpu& cpu, uint8_t reg, uint32_t bytes, uint64_t value);
 uint64_t EffectiveOffset(const Cpu& cpu, const Instruction& insn, const Operand& operand);
 // Base of the segment as it counts in the current mode: 0 for ES, CS, SS, DS in 64-bit mode.
 uint64_t SegmentBase(const Cpu& cpu, uint8_t segment);
-// Checks [offset, offset + bytes) against the segment and gives the linear address. #GP(0) or #SS(0).
+// Checks [offset, offset + bytes) against the segment and gives the linear address. #GP(0) or
+// #SS(0).
 Outcome Linear(Cpu& cpu, uint8_t segment, uint64_t offset, uint32_t bytes, bool write,
                uint64_t& linear);
 Outcome LinearOf(Cpu& cpu, const Instruction& insn, const Operand& operand, uint32_t bytes,

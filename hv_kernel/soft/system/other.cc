@@ -15,9 +15,7 @@ namespace {
 constexpr int64_t kNoSuchHypercall = -1000;
 constexpr int64_t kNotPermitted = -1;
 
-Outcome GeneralProtection(Cpu& cpu) {
-  return RaiseWithCode(cpu, Vector::kGeneralProtection, 0);
-}
+Outcome GeneralProtection(Cpu& cpu) { return RaiseWithCode(cpu, Vector::kGeneralProtection, 0); }
 
 }  // namespace
 
@@ -56,8 +54,7 @@ Outcome SoftwareInt(Cpu& cpu, const Instruction& insn) {
     case ZYDIS_MNEMONIC_INTO:
       if ((cpu.rflags & kFlagOf) == 0) return Outcome::kDone;
       return SoftwareInterrupt(cpu, 4);
-    default:
-      return SoftwareInterrupt(cpu, static_cast<uint8_t>(insn.operands[0].value));
+    default: return SoftwareInterrupt(cpu, static_cast<uint8_t>(insn.operands[0].value));
   }
 }
 

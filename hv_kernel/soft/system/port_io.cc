@@ -9,9 +9,7 @@ namespace {
 
 constexpr uint64_t kTssIoMapBase = 102;
 
-Outcome GeneralProtection(Cpu& cpu) {
-  return RaiseWithCode(cpu, Vector::kGeneralProtection, 0);
-}
+Outcome GeneralProtection(Cpu& cpu) { return RaiseWithCode(cpu, Vector::kGeneralProtection, 0); }
 
 // SDM vol. 1, 19.5: by IOPL, else by the permission bitmap of the TSS.
 Outcome CheckPermission(Cpu& cpu, uint16_t port, uint32_t bytes) {
@@ -95,8 +93,7 @@ Outcome Ins(Cpu& cpu, const Instruction& insn) {
   const TlbIndex index = CurrentTlbIndex(cpu);
   HV_RETURN_UNLESS_DONE(CheckWritable(cpu, linear, bytes, index));
   uint64_t value;
-  HV_RETURN_UNLESS_DONE(
-      ReadDevice(cpu, HV_SPACE_PORT, port, static_cast<uint8_t>(bytes), value));
+  HV_RETURN_UNLESS_DONE(ReadDevice(cpu, HV_SPACE_PORT, port, static_cast<uint8_t>(bytes), value));
   HV_RETURN_UNLESS_DONE(WriteLinear(cpu, linear, &value, bytes, index));
   NotePortAccess(cpu, port, bytes);
   Step(cpu, insn, HV_RDI, bytes);

@@ -1,5 +1,5 @@
-// Moving segment registers and their bases: MOV, PUSH, POP Sreg, LDS to LSS, SWAPGS, RDFSBASE and its
-// kin (Intel SDM vol. 2).
+// Moving segment registers and their bases: MOV, PUSH, POP Sreg, LDS to LSS, SWAPGS, RDFSBASE and
+// its kin (Intel SDM vol. 2).
 #include <Zydis/Mnemonic.h>
 
 #include "hv_kernel/soft/memory/linear_access.h"
@@ -82,10 +82,10 @@ Outcome Swapgs(Cpu& cpu, const Instruction&) {
 
 Outcome ReadWriteBase(Cpu& cpu, const Instruction& insn) {
   if ((cpu.cr4 & kCr4Fsgsbase) == 0) return Raise(cpu, Vector::kInvalidOpcode);
-  const bool fs = insn.mnemonic == ZYDIS_MNEMONIC_RDFSBASE ||
-                  insn.mnemonic == ZYDIS_MNEMONIC_WRFSBASE;
-  const bool read = insn.mnemonic == ZYDIS_MNEMONIC_RDFSBASE ||
-                    insn.mnemonic == ZYDIS_MNEMONIC_RDGSBASE;
+  const bool fs =
+      insn.mnemonic == ZYDIS_MNEMONIC_RDFSBASE || insn.mnemonic == ZYDIS_MNEMONIC_WRFSBASE;
+  const bool read =
+      insn.mnemonic == ZYDIS_MNEMONIC_RDFSBASE || insn.mnemonic == ZYDIS_MNEMONIC_RDGSBASE;
   uint64_t& base = cpu.segment[fs ? HV_FS : HV_GS].base;
   if (read) {
     WriteGpr(cpu, insn.operands[0], base);

@@ -49,8 +49,7 @@ hv_segment_state FlatSegment(uint16_t selector, bool code, uint32_t dpl, bool lo
   state.limit = 0xffffffffu;
   const uint32_t type = code ? 0xb : 0x3;
   const uint32_t size = code && long_mode ? 1u << 13 : 1u << 14;
-  state.attributes =
-      type | kCodeOrDataAttribute | dpl << 5 | kPresentAttribute | size | 1u << 15;
+  state.attributes = type | kCodeOrDataAttribute | dpl << 5 | kPresentAttribute | size | 1u << 15;
   return state;
 }
 
@@ -109,8 +108,8 @@ Outcome LoadSegment(Cpu& cpu, uint8_t segment, uint16_t selector) {
     }
     if (!descriptor.present()) return RaiseWithCode(cpu, Vector::kStackFault, error);
   } else {
-    const bool privileged = descriptor.conforming() ||
-                            (rpl <= descriptor.dpl() && cpl <= descriptor.dpl());
+    const bool privileged =
+        descriptor.conforming() || (rpl <= descriptor.dpl() && cpl <= descriptor.dpl());
     if (descriptor.is_system() || !descriptor.readable() || !privileged) {
       return RaiseWithCode(cpu, Vector::kGeneralProtection, error);
     }

@@ -40,15 +40,25 @@ class Descriptor {
 };
 
 enum SystemType : uint8_t {
-  kTss16Available = 1, kLdt = 2, kTss16Busy = 3, kCallGate16 = 4, kTaskGate = 5,
-  kInterruptGate16 = 6, kTrapGate16 = 7, kTss32Available = 9, kTss32Busy = 11, kCallGate32 = 12,
-  kInterruptGate32 = 14, kTrapGate32 = 15,
+  kTss16Available = 1,
+  kLdt = 2,
+  kTss16Busy = 3,
+  kCallGate16 = 4,
+  kTaskGate = 5,
+  kInterruptGate16 = 6,
+  kTrapGate16 = 7,
+  kTss32Available = 9,
+  kTss32Busy = 11,
+  kCallGate32 = 12,
+  kInterruptGate32 = 14,
+  kTrapGate32 = 15,
 };
 
 constexpr bool IsNullSelector(uint16_t selector) { return (selector & ~3) == 0; }
 constexpr uint32_t SelectorError(uint16_t selector) { return selector & ~3u; }
 
-// Reads the descriptor `selector` names in the GDT or LDT; #GP(selector) (or `vector`) past the limit.
+// Reads the descriptor `selector` names in the GDT or LDT; #GP(selector) (or `vector`) past the
+// limit.
 Outcome ReadDescriptor(Cpu& cpu, uint16_t selector, Descriptor& descriptor,
                        Vector vector = Vector::kGeneralProtection);
 // Sets a descriptor's accessed bit (bit 40) in memory if it is clear.
@@ -56,8 +66,8 @@ Outcome SetAccessed(Cpu& cpu, uint16_t selector, Descriptor& descriptor);
 // Linear address of the descriptor. REQUIRES: ReadDescriptor succeeded.
 uint64_t DescriptorAddress(const Cpu& cpu, uint16_t selector);
 
-// MOV Sreg, POP Sreg and the data segments of IRET and task switches: all checks of SDM vol. 2, MOV.
-// REQUIRES: segment is not CS.
+// MOV Sreg, POP Sreg and the data segments of IRET and task switches: all checks of SDM vol. 2,
+// MOV. REQUIRES: segment is not CS.
 Outcome LoadSegment(Cpu& cpu, uint8_t segment, uint16_t selector);
 // Real mode and virtual-8086: base = selector * 16.
 void LoadRealModeSegment(Cpu& cpu, uint8_t segment, uint16_t selector);

@@ -1,5 +1,6 @@
-// MOVS, STOS, LODS, CMPS, SCAS with and without REP (Intel SDM vol. 2, REP). REP MOVS and REP STOS go
-// a page at a time; every instruction can be interrupted between iterations with exact RCX, RSI, RDI.
+// MOVS, STOS, LODS, CMPS, SCAS with and without REP (Intel SDM vol. 2, REP). REP MOVS and REP STOS
+// go a page at a time; every instruction can be interrupted between iterations with exact RCX, RSI,
+// RDI.
 #include "hv_kernel/soft/memory/bulk_copy.h"
 #include "hv_kernel/soft/memory/linear_access.h"
 #include "hv_kernel/soft/system/instructions.h"

@@ -58,16 +58,12 @@ struct GatherShape {
 GatherShape ShapeOf(uint16_t mnemonic) {
   switch (mnemonic) {
     case ZYDIS_MNEMONIC_VPGATHERDD:
-    case ZYDIS_MNEMONIC_VGATHERDPS:
-      return {4, 4};
+    case ZYDIS_MNEMONIC_VGATHERDPS: return {4, 4};
     case ZYDIS_MNEMONIC_VPGATHERDQ:
-    case ZYDIS_MNEMONIC_VGATHERDPD:
-      return {4, 8};
+    case ZYDIS_MNEMONIC_VGATHERDPD: return {4, 8};
     case ZYDIS_MNEMONIC_VPGATHERQD:
-    case ZYDIS_MNEMONIC_VGATHERQPS:
-      return {8, 4};
-    default:
-      return {8, 8};
+    case ZYDIS_MNEMONIC_VGATHERQPS: return {8, 4};
+    default: return {8, 8};
   }
 }
 
@@ -93,8 +89,8 @@ Outcome MaskedLoad(Cpu& cpu, const Instruction& insn) {
     if (!mask.Sign(i, bytes)) continue;
     uint64_t linear;
     HV_RETURN_UNLESS_DONE(ElementAddress(cpu, insn, memory, i * bytes, bytes, false, linear));
-    HV_RETURN_UNLESS_DONE(ReadLinear(cpu, linear, &loaded[i], bytes, CurrentTlbIndex(cpu),
-                                     memory.segment == HV_SS));
+    HV_RETURN_UNLESS_DONE(
+        ReadLinear(cpu, linear, &loaded[i], bytes, CurrentTlbIndex(cpu), memory.segment == HV_SS));
   }
   VectorRegister to(cpu, insn.operands[0].reg);
   for (uint32_t i = 0; i < count; ++i) to.Set(i, bytes, loaded[i]);
@@ -145,8 +141,8 @@ Outcome Gather(Cpu& cpu, const Instruction& insn) {
     if (!mask.Sign(gathered, shape.data_bytes)) continue;
     uint64_t at = index.Get(gathered, shape.index_bytes);
     if (shape.index_bytes == 4) at = static_cast<uint64_t>(int64_t{static_cast<int32_t>(at)});
-    const uint64_t offset = (EffectiveOffset(cpu, insn, memory) + at * memory.scale) &
-                            WidthMask(insn.address_bytes);
+    const uint64_t offset =
+        (EffectiveOffset(cpu, insn, memory) + at * memory.scale) & WidthMask(insn.address_bytes);
     uint64_t linear = 0;
     outcome = Linear(cpu, memory.segment, offset, shape.data_bytes, false, linear);
     if (outcome != Outcome::kDone) break;

@@ -1,5 +1,5 @@
-// Instructions whose memory operand is special: LEA computes it, hints ignore it, bit strings (BT and
-// its kin with a register index) reach beyond it.
+// Instructions whose memory operand is special: LEA computes it, hints ignore it, bit strings (BT
+// and its kin with a register index) reach beyond it.
 #include <Zydis/Zydis.h>
 
 #include "hv_kernel/soft/translate/families.h"
@@ -27,8 +27,9 @@ Emitted EmitLea(Emission& e) {
   return Emitted::kGoesOn;
 }
 
-// The bit index in a register selects a bit anywhere in memory (SDM vol. 2, BT). The operand actually
-// accessed lies at the address plus the index, divided down to operands; the index within it remains.
+// The bit index in a register selects a bit anywhere in memory (SDM vol. 2, BT). The operand
+// actually accessed lies at the address plus the index, divided down to operands; the index within
+// it remains.
 Emitted EmitBitString(Emission& e) {
   x86::Assembler& a = e.a();
   const Operand& memory = e.insn().operands[0];
@@ -39,8 +40,8 @@ Emitted EmitBitString(Emission& e) {
   const uint32_t bytes = memory.bytes;
   const uint32_t log2_bits = bytes == 8 ? 6 : bytes == 4 ? 5 : 4;
   const uint32_t log2_bytes = log2_bits - 3;
-  const MemoryUse use = e.insn().mnemonic == ZYDIS_MNEMONIC_BT ? MemoryUse::kRead
-                                                               : MemoryUse::kReadWrite;
+  const MemoryUse use =
+      e.insn().mnemonic == ZYDIS_MNEMONIC_BT ? MemoryUse::kRead : MemoryUse::kReadWrite;
   const asmjit::Label retry = a.newLabel();
   a.bind(retry);
   e.EmitRights(memory.segment, use);
@@ -48,7 +49,9 @@ Emitted EmitBitString(Emission& e) {
   a.mov(CpuScratch(1), kTemp0);
   const x86::Gp from = e.Use(index.reg, kTemp1);
   switch (bytes) {
-    case 8: if (from != kTemp1) a.mov(kTemp1, from); break;
+    case 8:
+      if (from != kTemp1) a.mov(kTemp1, from);
+      break;
     case 4: a.movsxd(kTemp1, from.r32()); break;
     default: a.movsx(kTemp1, from.r16());
   }
@@ -103,18 +106,14 @@ Emitted EmitMaskMove(Emission& e, uint32_t bytes) {
 
 Emitted EmitAddressing(Emission& e) {
   switch (e.insn().mnemonic) {
-    case ZYDIS_MNEMONIC_LEA:
-      return EmitLea(e);
+    case ZYDIS_MNEMONIC_LEA: return EmitLea(e);
     case ZYDIS_MNEMONIC_BT:
     case ZYDIS_MNEMONIC_BTS:
     case ZYDIS_MNEMONIC_BTR:
-    case ZYDIS_MNEMONIC_BTC:
-      return EmitBitString(e);
-    case ZYDIS_MNEMONIC_MASKMOVQ:
-      return EmitMaskMove(e, 8);
+    case ZYDIS_MNEMONIC_BTC: return EmitBitString(e);
+    case ZYDIS_MNEMONIC_MASKMOVQ: return EmitMaskMove(e, 8);
     case ZYDIS_MNEMONIC_MASKMOVDQU:
-    case ZYDIS_MNEMONIC_VMASKMOVDQU:
-      return EmitMaskMove(e, 16);
+    case ZYDIS_MNEMONIC_VMASKMOVDQU: return EmitMaskMove(e, 16);
     case ZYDIS_MNEMONIC_NOP:
     case ZYDIS_MNEMONIC_PREFETCH:
     case ZYDIS_MNEMONIC_PREFETCHW:
@@ -124,10 +123,8 @@ Emitted EmitAddressing(Emission& e) {
     case ZYDIS_MNEMONIC_PREFETCHT1:
     case ZYDIS_MNEMONIC_PREFETCHT2:
     case ZYDIS_MNEMONIC_ENDBR32:
-    case ZYDIS_MNEMONIC_ENDBR64:
-      return Emitted::kGoesOn;
-    default:
-      return Emitted::kNot;
+    case ZYDIS_MNEMONIC_ENDBR64: return Emitted::kGoesOn;
+    default: return Emitted::kNot;
   }
 }
 

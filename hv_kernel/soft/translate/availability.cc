@@ -1,6 +1,6 @@
-// Instructions that take #UD or #NM instead of running: encodings hv's CPUs do not offer (vcpu_svc's
-// CPUID policy says the same), and x87, SSE and AVX while the guest has them switched off (Intel SDM
-// vol. 3, 2.5 and 13.1).
+// Instructions that take #UD or #NM instead of running: encodings hv's CPUs do not offer
+// (vcpu_svc's CPUID policy says the same), and x87, SSE and AVX while the guest has them switched
+// off (Intel SDM vol. 3, 2.5 and 13.1).
 #include <Zydis/Zydis.h>
 
 #include "hv_kernel/soft/system/instructions.h"
@@ -20,15 +20,10 @@ State StateOf(const Decoded& decoded) {
     if (operand.type != ZYDIS_OPERAND_TYPE_REGISTER) continue;
     switch (ZydisRegisterGetClass(operand.reg.value)) {
       case ZYDIS_REGCLASS_XMM:
-      case ZYDIS_REGCLASS_YMM:
-        vector = true;
-        break;
+      case ZYDIS_REGCLASS_YMM: vector = true; break;
       case ZYDIS_REGCLASS_X87:
-      case ZYDIS_REGCLASS_MMX:
-        x87 = true;
-        break;
-      default:
-        break;
+      case ZYDIS_REGCLASS_MMX: x87 = true; break;
+      default: break;
     }
   }
   if (decoded.zydis.encoding == ZYDIS_INSTRUCTION_ENCODING_VEX) {
@@ -42,8 +37,7 @@ State StateOf(const Decoded& decoded) {
   if (x87) return State::kX87;
   switch (decoded.zydis.mnemonic) {
     case ZYDIS_MNEMONIC_LDMXCSR:
-    case ZYDIS_MNEMONIC_STMXCSR:
-      return State::kSse;
+    case ZYDIS_MNEMONIC_STMXCSR: return State::kSse;
     default:
       return decoded.zydis.meta.isa_ext == ZYDIS_ISA_EXT_X87 ||
                      decoded.zydis.mnemonic == ZYDIS_MNEMONIC_FWAIT
@@ -86,10 +80,8 @@ bool IsOffered(const Decoded& decoded) {
     case ZYDIS_ISA_EXT_SSSE3:
     case ZYDIS_ISA_EXT_VAES:
     case ZYDIS_ISA_EXT_VPCLMULQDQ:
-    case ZYDIS_ISA_EXT_X87:
-      break;
-    default:
-      return false;
+    case ZYDIS_ISA_EXT_X87: break;
+    default: return false;
   }
   const ZydisInstructionEncoding encoding = decoded.zydis.encoding;
   return encoding == ZYDIS_INSTRUCTION_ENCODING_LEGACY ||
@@ -111,10 +103,8 @@ Emitted EmitUnavailable(Emission& e) {
   const bool handled = FindHandler(e.insn()).handler != nullptr;
   if (!handled && !IsOffered(e.decoded())) return Raise(e, Vector::kInvalidOpcode);
   switch (StateOf(e.decoded())) {
-    case State::kNone:
-      return Emitted::kNot;
-    case State::kX87:
-      return mode.fpu_off() ? Raise(e, Vector::kDeviceNotAvailable) : Emitted::kNot;
+    case State::kNone: return Emitted::kNot;
+    case State::kX87: return mode.fpu_off() ? Raise(e, Vector::kDeviceNotAvailable) : Emitted::kNot;
     case State::kSse:
       if (mode.sse_off()) return Raise(e, Vector::kInvalidOpcode);
       break;

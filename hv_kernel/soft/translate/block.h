@@ -16,13 +16,13 @@ struct InstructionPlace {
 };
 
 struct Block {
-  uint64_t rip = 0;       // offset in CS of the first instruction
-  uint64_t physical = 0;  // of its first byte
+  uint64_t rip = 0;                 // offset in CS of the first instruction
+  uint64_t physical = 0;            // of its first byte
   uint64_t physical_next_page = 0;  // page of the bytes past the first page's end; 0: none
   uint32_t bytes = 0;               // of guest code
   Mode mode;
-  // Its first bytes, as many as the mask says: whether the page is still what it was. Stores of vCPUs
-  // are noted, but devices write to RAM as well.
+  // Its first bytes, as many as the mask says: whether the page is still what it was. Stores of
+  // vCPUs are noted, but devices write to RAM as well.
   uint64_t head = 0;
   uint64_t head_mask = 0;
   uint64_t code = 0;  // host address
@@ -79,9 +79,7 @@ class BlockTable {
 
  private:
   static constexpr size_t kBuckets = 1u << 16;
-  static size_t Bucket(uint64_t physical) {
-    return (physical * 0x9e3779b97f4a7c15u) >> 48;
-  }
+  static size_t Bucket(uint64_t physical) { return (physical * 0x9e3779b97f4a7c15u) >> 48; }
   std::vector<Block*> buckets_;
 };
 

@@ -34,10 +34,10 @@ int ConditionOf(const Instruction& insn) {
 
 void JumpIf(x86::Assembler& a, int condition, const asmjit::Label& label) {
   static constexpr x86::Inst::Id kJumps[] = {
-      x86::Inst::kIdJo,  x86::Inst::kIdJno, x86::Inst::kIdJb,  x86::Inst::kIdJnb,
-      x86::Inst::kIdJz,  x86::Inst::kIdJnz, x86::Inst::kIdJbe, x86::Inst::kIdJnbe,
-      x86::Inst::kIdJs,  x86::Inst::kIdJns, x86::Inst::kIdJp,  x86::Inst::kIdJnp,
-      x86::Inst::kIdJl,  x86::Inst::kIdJnl, x86::Inst::kIdJle, x86::Inst::kIdJnle};
+      x86::Inst::kIdJo, x86::Inst::kIdJno, x86::Inst::kIdJb,  x86::Inst::kIdJnb,
+      x86::Inst::kIdJz, x86::Inst::kIdJnz, x86::Inst::kIdJbe, x86::Inst::kIdJnbe,
+      x86::Inst::kIdJs, x86::Inst::kIdJns, x86::Inst::kIdJp,  x86::Inst::kIdJnp,
+      x86::Inst::kIdJl, x86::Inst::kIdJnl, x86::Inst::kIdJle, x86::Inst::kIdJnle};
   a.emit(kJumps[condition], label);
 }
 
@@ -47,13 +47,12 @@ uint32_t BranchBytes(const Emission& e) {
 }
 
 uint64_t DirectTarget(const Emission& e) {
-  const uint64_t target = e.rip() + e.insn().length + static_cast<uint64_t>(e.insn().operands[0].value);
+  const uint64_t target =
+      e.rip() + e.insn().length + static_cast<uint64_t>(e.insn().operands[0].value);
   return target & WidthMask(BranchBytes(e));
 }
 
-bool IsDirect(const Emission& e) {
-  return e.insn().operands[0].kind == Operand::Kind::kImmediate;
-}
+bool IsDirect(const Emission& e) { return e.insn().operands[0].kind == Operand::Kind::kImmediate; }
 
 // Moves between memory at kTemp0 and a register, of the width of a branch target.
 void LoadTarget(Emission& e, const x86::Gp& to) {
@@ -74,7 +73,9 @@ void EmitIndirectTarget(Emission& e) {
   }
   const x86::Gp from = e.Use(operand.reg, kTemp0);
   switch (BranchBytes(e)) {
-    case 8: if (from != kTemp0) e.a().mov(kTemp0, from); break;
+    case 8:
+      if (from != kTemp0) e.a().mov(kTemp0, from);
+      break;
     case 4: e.a().mov(kTemp0.r32(), from.r32()); break;
     default: e.a().movzx(kTemp0.r32(), from.r16());
   }
@@ -200,19 +201,15 @@ Emitted EmitBranch(Emission& e) {
         e.JumpToTemp0();
       }
       return Emitted::kEnds;
-    case ZYDIS_MNEMONIC_CALL:
-      return EmitCall(e);
-    case ZYDIS_MNEMONIC_RET:
-      return EmitReturn(e);
+    case ZYDIS_MNEMONIC_CALL: return EmitCall(e);
+    case ZYDIS_MNEMONIC_RET: return EmitReturn(e);
     case ZYDIS_MNEMONIC_JCXZ:
     case ZYDIS_MNEMONIC_JECXZ:
     case ZYDIS_MNEMONIC_JRCXZ:
     case ZYDIS_MNEMONIC_LOOP:
     case ZYDIS_MNEMONIC_LOOPE:
-    case ZYDIS_MNEMONIC_LOOPNE:
-      return EmitCountedBranch(e);
-    default:
-      return Emitted::kNot;
+    case ZYDIS_MNEMONIC_LOOPNE: return EmitCountedBranch(e);
+    default: return Emitted::kNot;
   }
 }
 

@@ -27,8 +27,8 @@ absl::StatusOr<CodeMemory> CodeMemory::Create(size_t bytes) {
   void* writable = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd.get(), 0);
   void* executable = mmap(nullptr, bytes, PROT_READ | PROT_EXEC, MAP_SHARED, fd.get(), 0);
   if (writable == MAP_FAILED || executable == MAP_FAILED) {
-    return absl::ResourceExhaustedError(absl::StrCat("mapping code memory of ", bytes,
-                                                     " bytes: ", std::strerror(errno)));
+    return absl::ResourceExhaustedError(
+        absl::StrCat("mapping code memory of ", bytes, " bytes: ", std::strerror(errno)));
   }
   return CodeMemory(static_cast<uint8_t*>(writable), reinterpret_cast<uint64_t>(executable), bytes);
 }

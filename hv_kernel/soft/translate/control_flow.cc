@@ -43,9 +43,8 @@ void Emission::JumpToTemp0() {
     Leave(NewSite(LeaveKind::kDone));
     return;
   }
-  const size_t cache =
-      offsetof(Cpu, jump_cache) +
-      static_cast<size_t>(mode_.tlb()) * kJumpCacheEntries * sizeof(JumpCacheEntry);
+  const size_t cache = offsetof(Cpu, jump_cache) + static_cast<size_t>(mode_.tlb()) *
+                                                       kJumpCacheEntries * sizeof(JumpCacheEntry);
   static_assert(sizeof(JumpCacheEntry) == 16);
   const asmjit::Label hit = a.newLabel();
   a.pext(kTemp1, kTemp0, CpuField(offsetof(Cpu, jump_slot_mask)));

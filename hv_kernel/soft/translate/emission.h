@@ -75,8 +75,8 @@ class Emission {
   void EmitStackAccess(int64_t displacement, uint32_t bytes, MemoryUse use);
 
   // --- Going on (control_flow.cc).
-  void JumpTo(uint64_t rip);   // a constant offset in CS
-  void JumpToTemp0();          // to the offset in kTemp0
+  void JumpTo(uint64_t rip);  // a constant offset in CS
+  void JumpToTemp0();         // to the offset in kTemp0
   void EmitAttentionCheck(uint64_t rip, bool flags_live);
 
   asmjit::CodeHolder& code() { return code_; }

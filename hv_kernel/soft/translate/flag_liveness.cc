@@ -25,10 +25,8 @@ bool WritesFlagsForSure(const Decoded& decoded) {
     case ZYDIS_MNEMONIC_SCASB:
     case ZYDIS_MNEMONIC_SCASW:
     case ZYDIS_MNEMONIC_SCASD:
-    case ZYDIS_MNEMONIC_SCASQ:
-      return false;
-    default:
-      return true;
+    case ZYDIS_MNEMONIC_SCASQ: return false;
+    default: return true;
   }
 }
 
@@ -40,8 +38,7 @@ std::vector<bool> FlagsLiveBefore(std::span<const Decoded> instructions) {
   for (size_t i = instructions.size(); i-- > 0;) {
     const Decoded& decoded = instructions[i];
     if (const ZydisAccessedFlags* flags = decoded.zydis.cpu_flags; flags != nullptr) {
-      const uint64_t written =
-          flags->modified | flags->set_0 | flags->set_1 | flags->undefined;
+      const uint64_t written = flags->modified | flags->set_0 | flags->set_1 | flags->undefined;
       if (WritesFlagsForSure(decoded)) live &= ~written;
       live |= flags->tested & kArithmeticFlags;
     }

@@ -1,8 +1,8 @@
 // Which host register holds which guest register in generated code.
 //
-// RAX RCX RDX RBX RBP RSI RDI R8 R9 R12 R13 R14 are in their namesakes and RSP is in host R15. Guest
-// R10, R11 and R15 are in Cpu::gpr: compilers use them least. Host R10 and R11 are the translator's
-// temporaries, host RSP is the host's stack, GS the base of Cpu.
+// RAX RCX RDX RBX RBP RSI RDI R8 R9 R12 R13 R14 are in their namesakes and RSP is in host R15.
+// Guest R10, R11 and R15 are in Cpu::gpr: compilers use them least. Host R10 and R11 are the
+// translator's temporaries, host RSP is the host's stack, GS the base of Cpu.
 #pragma once
 
 #include <asmjit/x86.h>

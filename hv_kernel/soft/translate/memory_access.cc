@@ -19,7 +19,9 @@ x86::Mem Indexed(size_t offset, const x86::Gp& index, uint32_t shift) {
   return mem;
 }
 
-uint32_t Log2(uint8_t scale) { return static_cast<uint32_t>(__builtin_ctz(scale == 0 ? 1 : scale)); }
+uint32_t Log2(uint8_t scale) {
+  return static_cast<uint32_t>(__builtin_ctz(scale == 0 ? 1 : scale));
+}
 
 }  // namespace
 

@@ -43,8 +43,7 @@ Emitted EmitPush(Emission& e) {
       e.LoadImmediate(kTemp1, static_cast<uint64_t>(operand.value));
       StoreAtTemp0(a, kTemp1, bytes);
       break;
-    default:
-      StoreAtTemp0(a, e.Use(operand.reg, kTemp1), bytes);
+    default: StoreAtTemp0(a, e.Use(operand.reg, kTemp1), bytes);
   }
   e.EmitStackMove(-static_cast<int32_t>(bytes));
   return Emitted::kGoesOn;
@@ -109,8 +108,7 @@ Emitted EmitStack(Emission& e) {
   switch (e.insn().mnemonic) {
     case ZYDIS_MNEMONIC_PUSH: return EmitPush(e);
     case ZYDIS_MNEMONIC_POP: return EmitPop(e);
-    case ZYDIS_MNEMONIC_LEAVE:
-      return e.insn().operand_bytes == 8 ? EmitLeave(e) : Emitted::kNot;
+    case ZYDIS_MNEMONIC_LEAVE: return e.insn().operand_bytes == 8 ? EmitLeave(e) : Emitted::kNot;
     default: return Emitted::kNot;
   }
 }

@@ -37,7 +37,8 @@ class TranslationCache {
   }
 
   // Translates what lies at `rip`, whose first byte is at `physical`. `next_page` is the physical
-  // address of the page after, 0 when it is not mapped. Null: the first instruction needs that page.
+  // address of the page after, 0 when it is not mapped. Null: the first instruction needs that
+  // page.
   Block* Translate(Cpu& cpu, uint64_t rip, uint64_t physical, uint64_t next_page, Mode mode);
 
   // Patches the jump at `site` to lead to `target`.

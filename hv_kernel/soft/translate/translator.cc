@@ -22,10 +22,8 @@ bool EndsRun(const Decoded& decoded) {
     case ZYDIS_CATEGORY_CALL:
     case ZYDIS_CATEGORY_RET:
     case ZYDIS_CATEGORY_COND_BR:
-    case ZYDIS_CATEGORY_UNCOND_BR:
-      return true;
-    default:
-      return false;
+    case ZYDIS_CATEGORY_UNCOND_BR: return true;
+    default: return false;
   }
 }
 
@@ -75,8 +73,7 @@ Translator::Result Translator::DecodeRun(const CodeBytes& bytes, const Block& bl
   while (run_.size() < limit && at < bytes.first.size()) {
     Decoded& decoded = run_.emplace_back();
     const uint8_t* result_bytes = bytes.first.data() + at;
-    DecodeResult result =
-        decoder_.Decode(block.mode.code(), bytes.first.subspan(at), decoded);
+    DecodeResult result = decoder_.Decode(block.mode.code(), bytes.first.subspan(at), decoded);
     if (result == DecodeResult::kTruncated) {
       if (run_.size() > 1) {  // it will be the first of its own block
         run_.pop_back();
@@ -146,8 +143,8 @@ Translator::Result Translator::Translate(const CodeBytes& bytes, Block& block) {
   bool ended = false;
   for (size_t i = 0; i < run_.size() && !ended; ++i) {
     e.Begin(run_[i], rip, live[i]);
-    block.places.push_back({static_cast<uint32_t>(e.a().offset()),
-                            static_cast<uint32_t>(rip - block.rip)});
+    block.places.push_back(
+        {static_cast<uint32_t>(e.a().offset()), static_cast<uint32_t>(rip - block.rip)});
     EmitInstruction(e, ended);
     rip = e.next_rip();
     ++instructions_;
