@@ -24,13 +24,14 @@ enum hv_kind {
   HV_KIND_MSR_DONE = 18,  /* hv_msr_done */
   HV_KIND_INJECTED = 19,  /* no payload; posted: look at vcpu_page.taken */
   HV_KIND_CR8_WRITE = 20, /* hv_msr with value = CR8, index 0; answered by MSR_DONE */
+  HV_KIND_CR8_READ = 21,  /* hv_msr, index 0; answered by MSR_DONE with value = CR8 */
 
   /* Interrupts. */
   HV_KIND_LINE = 32,      /* hv_line: timer_svc, devices -> ioapic_svc */
   HV_KIND_INTERRUPT = 33, /* hv_interrupt: ioapic_svc, MSI sources -> vcpu_svc */
   HV_KIND_EOI = 34,       /* hv_eoi: vcpu_svc -> ioapic_svc, level-triggered vectors only */
   HV_KIND_INTR = 35,      /* hv_intr: ioapic_svc -> vcpu_svc, output of the 8259 pair */
-  HV_KIND_INTA = 36, /* hv_intr: vcpu_svc -> ioapic_svc, the vCPU took `vector` from the 8259 */
+  HV_KIND_INTA = 36, /* hv_intr: vCPU -> ioapic_svc; posted: it took `vector` of the 8259 pair */
   HV_KIND_GSI_ROUTE = 37, /* hv_gsi_route: timer_svc, devices -> ioapic_svc */
 
   /* Time. */
@@ -164,14 +165,20 @@ struct hv_eoi {
 HV_SIZE(hv_eoi, HV_CELL_PAYLOAD_BYTES);
 HV_OFFSET(hv_eoi, vector, 0);
 
+/* INTA goes to ioapic_svc on the way that the vCPU's own accesses take, so that the guest's end of
+ * interrupt comes after it. vcpu_svc, which learns from `taken` of the vCPU page, takes the output
+ * for low after each, until an INTR says otherwise that was sent in knowledge of it: one whose
+ * `acknowledged` is not behind the number of times vCPUs took a vector with HV_PENDING_EXTINT. */
 struct hv_intr {
-  uint32_t asserted; /* INTR only: 1 while the 8259 pair's output is high */
-  uint32_t vector;   /* what an INTA would read now; INTA: what was read */
-  uint8_t reserved[40];
+  uint32_t asserted;     /* INTR only: 1 while the 8259 pair's output is high */
+  uint32_t vector;       /* what an INTA would read now; INTA: what was read */
+  uint32_t acknowledged; /* INTR only: INTAs received since the machine started, modulo 2^32 */
+  uint8_t reserved[36];
 };
 HV_SIZE(hv_intr, HV_CELL_PAYLOAD_BYTES);
 HV_OFFSET(hv_intr, asserted, 0);
 HV_OFFSET(hv_intr, vector, 4);
+HV_OFFSET(hv_intr, acknowledged, 8);
 
 /* Times are nanoseconds of the machine's clock (see docs/ARCHITECTURE.md, Time). */
 struct hv_deadline {

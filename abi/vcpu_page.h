@@ -47,10 +47,7 @@ struct hv_vcpu_page {
   uint32_t reserved1;
   uint64_t pending;
   uint32_t acknowledged; /* written by vcpu_svc, before `pending` or `attention` (release) */
-  /* Task priority as last set by the local APIC side (CR8 = tpr >> 4), for CR8 reads without an
-   * exit. Written by vcpu_svc. */
-  uint32_t tpr;
-  uint8_t reserved2[40];
+  uint8_t reserved2[44];
   uint64_t taken; /* written by hv_kernel; in a cache line of its own */
   uint8_t reserved3[56];
 };
@@ -58,7 +55,6 @@ HV_SIZE(hv_vcpu_page, 192);
 HV_OFFSET(hv_vcpu_page, attention, 64);
 HV_OFFSET(hv_vcpu_page, pending, 72);
 HV_OFFSET(hv_vcpu_page, acknowledged, 80);
-HV_OFFSET(hv_vcpu_page, tpr, 84);
 HV_OFFSET(hv_vcpu_page, taken, 128);
 
 #endif /* HV_ABI_VCPU_PAGE_H_ */

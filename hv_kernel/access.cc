@@ -58,6 +58,7 @@ AccessServer::Result AccessServer::Serve(const Exit& exit, VcpuEngine& vcpu) {
     case ExitReason::kMmioWrite: return Write(HV_SPACE_MMIO, exit);
     case ExitReason::kMsrRead: return AskVcpuService(HV_KIND_MSR_READ, exit, vcpu, true);
     case ExitReason::kMsrWrite: return AskVcpuService(HV_KIND_MSR_WRITE, exit, vcpu, false);
+    case ExitReason::kCr8Read: return AskVcpuService(HV_KIND_CR8_READ, exit, vcpu, true);
     case ExitReason::kCr8Write: return AskVcpuService(HV_KIND_CR8_WRITE, exit, vcpu, false);
     default: return Result::kGoOn;
   }

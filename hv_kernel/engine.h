@@ -31,7 +31,9 @@ enum class ExitReason : uint8_t {
   kMmioRead,         // address, width; wants CompleteRead
   kMmioWrite,        // address, width, data
   kMsrRead,          // address = index; wants CompleteRead or CompleteWithFault
-  kMsrWrite,         // address = index, data; wants CompleteWrite or CompleteWithFault
+  kMsrWrite,         // address = index, data; wants CompleteWrite or CompleteWithFault; also says
+                     // that the guest moved its TSC: IA32_TSC_ADJUST has the new value
+  kCr8Read,          // wants CompleteRead
   kCr8Write,         // data = new CR8; wants CompleteWrite or CompleteWithFault
   kHalt,             // HLT executed; RIP is after it
   kShutdown,         // triple fault

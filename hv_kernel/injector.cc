@@ -27,11 +27,12 @@ void ChangeState(VcpuEngine& engine, Change change) {
 
 }  // namespace
 
-Injector::Injector(hv_vcpu_page& page, VcpuEngine& engine, Line& reports, Statistics& statistics,
-                   bool boot_cpu)
+Injector::Injector(hv_vcpu_page& page, VcpuEngine& engine, Line& reports, Line* pic,
+                   Statistics& statistics, bool boot_cpu)
     : page_(page),
       engine_(engine),
       reports_(reports),
+      pic_(pic),
       statistics_(statistics),
       boot_cpu_(boot_cpu) {}
 
@@ -98,6 +99,12 @@ Injector::Result Injector::Take(const PendingEvent& event, uint64_t what) {
       uint64_t{event.generation()} << HV_PENDING_GENERATION_SHIFT | what | event.vector();
   // Pairs with the acquire load in vcpu_svc: what the guest does next comes after.
   std::atomic_ref<uint64_t>(page_.taken).store(taken, std::memory_order_release);
+  if ((what & HV_PENDING_EXTINT) != 0 && pic_ != nullptr) {
+    const hv_intr inta{.vector = event.vector()};
+    if (!pic_->Post(HV_KIND_INTA, service::Outgoing::Of(0, 0, 0, inta).payload)) {
+      return Result::kStopping;
+    }
+  }
   return reports_.Post(HV_KIND_INJECTED, {}) ? Result::kTaken : Result::kStopping;
 }
 

@@ -19,8 +19,9 @@ class Injector {
     kStopping,  // the report could not be sent: the machine is stopping
   };
 
-  // `reports` leads to vcpu_svc. `boot_cpu` matters to INIT alone.
-  Injector(hv_vcpu_page& page, VcpuEngine& engine, Line& reports, Statistics& statistics,
+  // `reports` leads to vcpu_svc, `pic` to ioapic_svc; null: the machine has none. `boot_cpu`
+  // matters to INIT alone.
+  Injector(hv_vcpu_page& page, VcpuEngine& engine, Line& reports, Line* pic, Statistics& statistics,
            bool boot_cpu);
 
   // Looks at the page and acts. REQUIRES: the engine is between two instructions.
@@ -42,6 +43,7 @@ class Injector {
   hv_vcpu_page& page_;
   VcpuEngine& engine_;
   Line& reports_;
+  Line* const pic_;
   Statistics& statistics_;
   const bool boot_cpu_;
   uint32_t taken_generation_ = 0;

@@ -28,10 +28,11 @@ class InjectorTest : public testing::Test {
   hv_vcpu_page page_{};
   FakeVcpu vcpu_;
   FakeLine reports_;
+  FakeLine pic_;
   Statistics statistics_;
   uint32_t generation_ = 0;
-  Injector injector_{page_, vcpu_, reports_, statistics_, /*boot_cpu=*/false};
-  Injector boot_injector_{page_, vcpu_, reports_, statistics_, /*boot_cpu=*/true};
+  Injector injector_{page_, vcpu_, reports_, &pic_, statistics_, /*boot_cpu=*/false};
+  Injector boot_injector_{page_, vcpu_, reports_, &pic_, statistics_, /*boot_cpu=*/true};
 };
 
 TEST_F(InjectorTest, NothingPublishedIsNothingTaken) {
@@ -96,6 +97,21 @@ TEST_F(InjectorTest, AnExtintInterruptIsToldAsOne) {
   EXPECT_EQ(injector_.Offer(), Result::kTaken);
   EXPECT_EQ(vcpu_.interrupts, std::vector<uint8_t>{0x08});
   EXPECT_EQ(Taken(), HV_PENDING_INTERRUPT | HV_PENDING_EXTINT | 0x08);
+  ASSERT_EQ(pic_.seen.size(), 1u);
+  EXPECT_EQ(pic_.seen[0].kind, HV_KIND_INTA);
+  EXPECT_EQ(pic_.seen[0].payload, service::Outgoing::Of(0, 0, 0, hv_intr{.vector = 8}).payload);
+}
+
+TEST_F(InjectorTest, AVectorOfTheApicIsNotAcknowledgedToThe8259) {
+  Publish(HV_PENDING_INTERRUPT | 0x31);
+  injector_.Offer();
+  EXPECT_TRUE(pic_.seen.empty());
+}
+
+TEST_F(InjectorTest, AMachineWithoutAn8259TakesItsVectorsAllTheSame) {
+  Injector injector(page_, vcpu_, reports_, nullptr, statistics_, /*boot_cpu=*/true);
+  Publish(HV_PENDING_INTERRUPT | HV_PENDING_EXTINT | 0x08);
+  EXPECT_EQ(injector.Offer(), Result::kTaken);
 }
 
 TEST_F(InjectorTest, AnNmiGoesBeforeAnInterrupt) {

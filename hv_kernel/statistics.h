@@ -46,6 +46,7 @@ constexpr const char* ExitReasonName(ExitReason reason) {
     case ExitReason::kMmioWrite: return "mmio_write";
     case ExitReason::kMsrRead: return "msr_read";
     case ExitReason::kMsrWrite: return "msr_write";
+    case ExitReason::kCr8Read: return "cr8_read";
     case ExitReason::kCr8Write: return "cr8_write";
     case ExitReason::kHalt: return "halt";
     case ExitReason::kShutdown: return "shutdown";

@@ -6,7 +6,8 @@ VcpuLoop::VcpuLoop(const Parts& parts)
     : parts_(parts),
       attention_(parts.page.attention),
       access_(parts_.router, parts_.lines, parts_.statistics),
-      injector_(parts_.page, parts_.engine, parts_.vcpu_service, parts_.statistics,
+      injector_(parts_.page, parts_.engine, parts_.vcpu_service,
+                parts_.lines.Find(HV_ENDPOINT(HV_ROLE_IOAPIC, 0)), parts_.statistics,
                 /*boot_cpu=*/parts.index == 0) {}
 
 void VcpuLoop::Run() {

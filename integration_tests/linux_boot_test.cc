@@ -21,8 +21,8 @@ const char* const kHarmless[] = {
     "report a bug",  // how to report one
     "Error Record Serialization",
     "ERST:",
-    // True of a guest without privilege, and no word on the platform: it cannot flush branch
-    // predictors.
+    // No word on the platform, and true: this guest cannot flush branch predictors
+    // (docs/decisions/008-branch-predictors.md).
     "hw-vuln/srso.html",
     "RAS: Correctable Errors collector initialized",
 };

@@ -43,6 +43,15 @@ TEST_F(OwnKernelTest, PvhKernelLeavesByDebugExit) {
   ExpectContains(run.output, "pvh: magic=336ec578");
 }
 
+// The INTA of a vector comes before whatever its handler asks of the 8259.
+TEST_F(OwnKernelTest, TimerInterruptsThroughThe8259AreInServiceUntilTheirEnd) {
+  const auto run = Run("legacy_timer.elf");
+  EXPECT_EQ(run.status, kDebugExitZero) << run.errors;
+  ExpectContains(run.output,
+                 "ticks=000007d0 not in service=00000000 in service after the end=00000000 "
+                 "unexpected=00000000 end");
+}
+
 TEST_F(OwnKernelTest, TripleFaultStopsTheMachineAndSaysWhere) {
   const auto run = Run("triple_fault.elf");
   EXPECT_EQ(run.status, kGuestCrashed);

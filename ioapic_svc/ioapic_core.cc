@@ -25,7 +25,9 @@ void UpdateIntr(State& s, Actions& actions) {
   if (asserted == s.intr_asserted && vector == s.intr_vector) return;
   s.intr_asserted = asserted;
   s.intr_vector = vector;
-  actions.Send(kVcpu, HV_KIND_INTR, 0, hv_intr{.asserted = asserted, .vector = vector});
+  actions.Send(
+      kVcpu, HV_KIND_INTR, 0,
+      hv_intr{.asserted = asserted, .vector = vector, .acknowledged = s.intr_acknowledged});
 }
 
 bool SetLine(State& s, const Message& message, Actions& actions) {
@@ -128,6 +130,7 @@ bool Serve(State& s, const Message& message, Actions& actions) {
     case HV_KIND_INTA:
       I8259Pair(s.pics).Acknowledge(static_cast<uint8_t>(message.As<hv_intr>().vector));
       // vcpu_svc took the output for low when the vector was taken; what it is now it must hear.
+      ++s.intr_acknowledged;
       s.intr_asserted = 0;
       s.intr_vector = 0;
       return true;

@@ -17,6 +17,7 @@ struct State {
   I8259PairState pics;
   uint32_t intr_asserted;  // as last told to vcpu_svc
   uint32_t intr_vector;
+  uint32_t intr_acknowledged;  // INTAs received, modulo 2^32
   // Which endpoints hold a wired GSI's line up, one bit each; a line is the OR of its sources.
   uint32_t sources[HV_IOAPIC_INPUTS];
   GsiRoutingState routing;
@@ -24,7 +25,7 @@ struct State {
 
 class IoapicCore final : public service::TypedCore<State> {
  public:
-  uint32_t state_layout() const override { return 2; }
+  uint32_t state_layout() const override { return 3; }
 
  protected:
   void Reset(State& state, uint64_t now_ns, service::Actions& actions) const override;

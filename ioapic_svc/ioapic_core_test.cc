@@ -158,7 +158,7 @@ TEST_F(IoapicCoreTest, AnAcknowledgeIsFollowedByTheNextVector) {
   service_.Intrs();
   service_.Pulse(1);
   service_.Intrs();
-  service_.Send(TestService::kVcpu, HV_KIND_INTA, hv_intr{.asserted = 0, .vector = 0x31});
+  service_.Send(TestService::kCpu, HV_KIND_INTA, hv_intr{.asserted = 0, .vector = 0x31});
   EXPECT_TRUE(service_.Intrs().empty()) << "4 waits for the EOI";
   service_.Out(0x20, 0x20);
   const auto intrs = service_.Intrs();
@@ -172,8 +172,11 @@ TEST_F(IoapicCoreTest, AnOutputStillHighAfterAnAcknowledgeIsToldAgain) {
   service_.Pulse(1);
   service_.Intrs();
   // The vCPU took 34H before it heard of 31H.
-  service_.Send(TestService::kVcpu, HV_KIND_INTA, hv_intr{.asserted = 0, .vector = 0x34});
-  EXPECT_EQ(service_.Intrs().at(0).vector, 0x31u);
+  service_.Send(TestService::kCpu, HV_KIND_INTA, hv_intr{.asserted = 0, .vector = 0x34});
+  const auto intrs = service_.Intrs();
+  ASSERT_EQ(intrs.size(), 1u);
+  EXPECT_EQ(intrs[0].vector, 0x31u);
+  EXPECT_EQ(intrs[0].acknowledged, 1u) << "told in knowledge of it";
 }
 
 TEST_F(IoapicCoreTest, AGsiPastTheChipsLeadsToTheMessageItsDeviceChose) {

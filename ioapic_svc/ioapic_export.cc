@@ -121,6 +121,7 @@ absl::StatusOr<std::string> IoapicCore::Export(const State& state) const {
   Put(state.pics.slave, *out.mutable_slave());
   out.set_intr_asserted(state.intr_asserted != 0);
   out.set_intr_vector(state.intr_vector);
+  out.set_intr_acknowledged(state.intr_acknowledged);
   for (uint32_t sources : state.sources) out.add_sources(sources);
   for (uint32_t i = 0; i < kMsiGsis; ++i) {
     const MsiRoute& from = state.routing.msi[i];
@@ -152,6 +153,7 @@ absl::Status IoapicCore::Import(State& state, absl::string_view bytes) const {
   }
   next.intr_asserted = in.intr_asserted();
   next.intr_vector = in.intr_vector();
+  next.intr_acknowledged = in.intr_acknowledged();
   std::copy(in.sources().begin(), in.sources().end(), next.sources);
   state = next;
   return absl::OkStatus();

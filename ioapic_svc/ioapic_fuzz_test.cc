@@ -27,7 +27,7 @@ class Generator {
       case 2: return Line();
       case 3: return Of(TestService::kVcpu, HV_KIND_EOI, hv_eoi{.vector = Vector()});
       case 4:
-        return Of(TestService::kVcpu, HV_KIND_INTA, hv_intr{.asserted = 0, .vector = Vector()});
+        return Of(TestService::kCpu, HV_KIND_INTA, hv_intr{.asserted = 0, .vector = Vector()});
       case 5:
         return Of(TestService::kSerial, HV_KIND_GSI_ROUTE,
                   hv_gsi_route{.address = 0xfee00000 + Number(0x200000),

@@ -22,6 +22,7 @@ bool MayReceive(uint32_t from, uint32_t to, uint16_t kind) {
     case HV_KIND_MSR_READ:
     case HV_KIND_MSR_WRITE:
     case HV_KIND_CR8_WRITE:
+    case HV_KIND_CR8_READ:
     case HV_KIND_INJECTED: return from == HV_ROLE_KERNEL && to == HV_ROLE_VCPU;
     case HV_KIND_MSR_DONE: return from == HV_ROLE_VCPU && to == HV_ROLE_KERNEL;
     case HV_KIND_LINE:
@@ -30,8 +31,8 @@ bool MayReceive(uint32_t from, uint32_t to, uint16_t kind) {
     case HV_KIND_INTERRUPT:
       return (from == HV_ROLE_IOAPIC || from == HV_ROLE_TIMER || IsDevice(from)) &&
              to == HV_ROLE_VCPU;
-    case HV_KIND_EOI:
-    case HV_KIND_INTA: return from == HV_ROLE_VCPU && to == HV_ROLE_IOAPIC;
+    case HV_KIND_EOI: return from == HV_ROLE_VCPU && to == HV_ROLE_IOAPIC;
+    case HV_KIND_INTA: return from == HV_ROLE_KERNEL && to == HV_ROLE_IOAPIC;
     case HV_KIND_INTR: return from == HV_ROLE_IOAPIC && to == HV_ROLE_VCPU;
     case HV_KIND_DEADLINE_SET: return from == HV_ROLE_VCPU && to == HV_ROLE_TIMER;
     case HV_KIND_DEADLINE_EXPIRED: return from == HV_ROLE_TIMER && to == HV_ROLE_VCPU;

@@ -7,14 +7,7 @@
 namespace hv::vcpu {
 namespace {
 
-constexpr uint64_t kNsPerSecond = 1'000'000'000;
-static_assert(HV_LOCAL_APIC_TIMER_HZ == kNsPerSecond, "one bus tick is one nanosecond");
-
-// Rounded up, never early; what lies past the end of time never comes.
-uint64_t TscToNs(uint64_t tsc, uint64_t tsc_hz) {
-  const auto ns = ((unsigned __int128)tsc * kNsPerSecond + tsc_hz - 1) / tsc_hz;
-  return static_cast<uint64_t>(std::min<unsigned __int128>(ns, UINT64_MAX));
-}
+static_assert(HV_LOCAL_APIC_TIMER_HZ == 1'000'000'000, "one bus tick is one nanosecond");
 
 uint64_t TickNs(const ApicTimerState& timer) { return DivideConfiguration(timer.divide).divisor(); }
 uint64_t PeriodNs(const ApicTimerState& timer) { return timer.initial_count * TickNs(timer); }
@@ -53,9 +46,10 @@ void ApicTimer::SetDivide(TimerMode mode, uint32_t value, uint64_t now_ns) {
   if (left != 0) s_.deadline_ns = now_ns + left * TickNs(s_);
 }
 
-void ApicTimer::SetTscDeadline(uint64_t tsc, uint64_t tsc_hz) {
-  s_.tsc_deadline = tsc;
-  s_.deadline_ns = tsc == 0 ? 0 : TscToNs(tsc, tsc_hz);
+void ApicTimer::SetTscDeadline(uint64_t deadline, const GuestTsc& tsc, uint64_t now_ns) {
+  s_.tsc_deadline = deadline;
+  // Time 0 would say disarmed.
+  s_.deadline_ns = deadline == 0 ? 0 : std::max<uint64_t>(tsc.TimeOf(deadline, now_ns), 1);
 }
 
 bool ApicTimer::Expire(TimerMode mode, uint64_t now_ns) {

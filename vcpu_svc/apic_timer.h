@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "vcpu_svc/apic_registers.h"
+#include "vcpu_svc/guest_tsc.h"
 
 namespace hv::vcpu {
 
@@ -36,7 +37,7 @@ class ApicTimer {
   // The count goes on from where it is at the new rate.
   void SetDivide(TimerMode mode, uint32_t value, uint64_t now_ns);
   // IA32_TSC_DEADLINE; 0 disarms. REQUIRES: TSC-deadline mode.
-  void SetTscDeadline(uint64_t tsc, uint64_t tsc_hz);
+  void SetTscDeadline(uint64_t deadline, const GuestTsc& tsc, uint64_t now_ns);
 
   // The deadline has come: true when the interrupt is due, and a periodic timer is armed again.
   // False when nothing was awaited.

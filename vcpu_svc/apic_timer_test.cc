@@ -145,26 +145,36 @@ TEST_F(ApicTimerTest, EnteringAndLeavingTscDeadlineModeDisarms) {
   timer_.ChangeMode(kPeriodic, kTscDeadline);
   EXPECT_EQ(state_.deadline_ns, 0u);
   EXPECT_EQ(state_.initial_count, 0u);
-  timer_.SetTscDeadline(5000, 1'000'000'000);
+  timer_.SetTscDeadline(5000, GuestTsc(1'000'000'000), 0);
   timer_.ChangeMode(kTscDeadline, kOneShot);
   EXPECT_EQ(state_.deadline_ns, 0u);
   EXPECT_EQ(state_.tsc_deadline, 0u);
 }
 
 TEST_F(ApicTimerTest, TheTscDeadlineIsNeverEarly) {
-  timer_.SetTscDeadline(7, 3'000'000'000);
+  timer_.SetTscDeadline(7, GuestTsc(3'000'000'000), 0);
   EXPECT_EQ(state_.deadline_ns, 3u);  // 2.33 ns
-  timer_.SetTscDeadline(6, 3'000'000'000);
+  timer_.SetTscDeadline(6, GuestTsc(3'000'000'000), 0);
   EXPECT_EQ(state_.deadline_ns, 2u);
 }
 
 TEST_F(ApicTimerTest, ATscDeadlinePastTheEndOfTimeIsTheEndOfTime) {
-  timer_.SetTscDeadline(UINT64_MAX, 800'000'000);
+  timer_.SetTscDeadline(UINT64_MAX, GuestTsc(800'000'000), 0);
   EXPECT_EQ(state_.deadline_ns, UINT64_MAX);
 }
 
+TEST_F(ApicTimerTest, ATscDeadlineThatHasPassedIsDueNow) {
+  timer_.SetTscDeadline(5000, GuestTsc(1'000'000'000), 6000);
+  EXPECT_EQ(state_.deadline_ns, 6000u);
+}
+
+TEST_F(ApicTimerTest, ATscDeadlineThatHasPassedAtTimeZeroIsNoDisarmedTimer) {
+  timer_.SetTscDeadline(5000, GuestTsc(1'000'000'000, 8000), 0);
+  EXPECT_NE(state_.deadline_ns, 0u);
+}
+
 TEST_F(ApicTimerTest, TscDeadlineFiresOnceAndReadsZeroAfterwards) {
-  timer_.SetTscDeadline(5000, 1'000'000'000);
+  timer_.SetTscDeadline(5000, GuestTsc(1'000'000'000), 0);
   EXPECT_EQ(CurrentCount(state_, kTscDeadline, 10), 0u);
   EXPECT_TRUE(timer_.Expire(kTscDeadline, 5000));
   EXPECT_EQ(state_.tsc_deadline, 0u);
@@ -172,8 +182,8 @@ TEST_F(ApicTimerTest, TscDeadlineFiresOnceAndReadsZeroAfterwards) {
 }
 
 TEST_F(ApicTimerTest, ATscDeadlineOfZeroDisarms) {
-  timer_.SetTscDeadline(5000, 1'000'000'000);
-  timer_.SetTscDeadline(0, 1'000'000'000);
+  timer_.SetTscDeadline(5000, GuestTsc(1'000'000'000), 0);
+  timer_.SetTscDeadline(0, GuestTsc(1'000'000'000), 0);
   EXPECT_EQ(state_.deadline_ns, 0u);
 }
 

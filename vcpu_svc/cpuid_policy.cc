@@ -34,11 +34,12 @@ constexpr uint32_t kLeaf1Edx =
     Bits({0, 2, 3, 4, 5, 6, 8, 9, 11, 12, 13, 15, 16, 17, 19, 23, 24, 25, 26});
 constexpr uint32_t kHtt = Bits({28});
 // Leaf 7 EBX: FSGSBASE, BMI1, AVX2, SMEP, BMI2, ERMS, INVPCID, RDSEED, ADX, SMAP, CLFLUSHOPT, CLWB,
-// SHA. Not TSC_ADJUST: the TSC is the engine's. ECX: UMIP, GFNI, VAES, VPCLMULQDQ, RDPID. EDX:
-// FSRM.
+// SHA; TSC_ADJUST is there whatever the host has, the counter being the engine's. ECX: UMIP, GFNI,
+// VAES, VPCLMULQDQ, RDPID. EDX: FSRM.
 constexpr uint32_t kLeaf7Ebx = Bits({0, 3, 5, 7, 8, 9, 10, 18, 19, 20, 23, 24, 29});
 constexpr uint32_t kLeaf7Ecx = Bits({2, 8, 9, 10, 22});
 constexpr uint32_t kLeaf7Edx = Bits({4});
+constexpr uint32_t kTscAdjust = Bits({1});
 constexpr uint32_t kAvx2 = Bits({5}), kVectorAesAndClmul = Bits({9, 10});
 // Leaf 0DH.1: XSAVEOPT, XSAVEC. Not: XGETBV(1), XSAVES.
 constexpr uint32_t kLeafD1Eax = Bits({0, 1});
@@ -126,8 +127,9 @@ class Builder {
 
   void ExtendedFeatures() {
     const Registers host = Host(7);
-    Registers r{
-        .ebx = host.ebx & kLeaf7Ebx, .ecx = host.ecx & kLeaf7Ecx, .edx = host.edx & kLeaf7Edx};
+    Registers r{.ebx = (host.ebx & kLeaf7Ebx) | kTscAdjust,
+                .ecx = host.ecx & kLeaf7Ecx,
+                .edx = host.edx & kLeaf7Edx};
     if (!avx_) {
       r.ebx &= ~kAvx2;
       r.ecx &= ~kVectorAesAndClmul;

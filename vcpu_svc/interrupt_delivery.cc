@@ -66,9 +66,11 @@ void Send(Machine& machine, uint32_t from, const InterruptMessage& message) {
   }
 }
 
-void SetIntr(Machine& machine, bool asserted, uint8_t vector) {
+void SetIntr(Machine& machine, bool asserted, uint8_t vector, uint32_t acknowledged) {
   for (uint32_t vcpu = 0; vcpu < machine.cpus(); ++vcpu) machine.SeeTaken(vcpu);
   MachineState& state = machine.state();
+  // Sent by who did not know of the last vector taken; another follows if the output is high.
+  if (static_cast<int32_t>(acknowledged - state.intr_taken) < 0) return;
   const bool rises = asserted && state.intr_asserted == 0;
   state.intr_asserted = asserted ? 1 : 0;
   state.intr_vector = vector;

@@ -13,7 +13,7 @@ namespace hv::vcpu {
 void Send(Machine& machine, uint32_t from, const InterruptMessage& message);
 
 // The 8259 pair's output changed, or the vector behind it. LINT0 in fixed or NMI mode takes its
-// rising edge; in ExtINT mode the vCPU takes the vector itself.
-void SetIntr(Machine& machine, bool asserted, uint8_t vector);
+// rising edge; in ExtINT mode the vCPU takes the vector itself. `acknowledged`: of hv_intr.
+void SetIntr(Machine& machine, bool asserted, uint8_t vector, uint32_t acknowledged);
 
 }  // namespace hv::vcpu

@@ -162,17 +162,35 @@ TEST_F(InterruptDeliveryTest, TheBootCpuTakesTheVectorOfThe8259) {
   EXPECT_EQ(machine_.Offer(0), 0u);
 }
 
-TEST_F(InterruptDeliveryTest, TakingItIsAcknowledgedTo8259AndNotToTheApic) {
+TEST_F(InterruptDeliveryTest, AVectorOfThe8259IsNotInServiceInTheApic) {
   machine_.Intr(true, 0x30);
   ASSERT_TRUE(machine_.TakeAndReport(0));
-  const auto sent = machine_.Sent(HV_KIND_INTA);
-  ASSERT_EQ(sent.size(), 1u);
-  EXPECT_EQ(sent[0].to, TestMachine::kIoapic);
-  EXPECT_EQ(sent[0].As<hv_intr>().vector, 0x30u);
   EXPECT_EQ(machine_.apic(0).isr.Highest(), -1);
   EXPECT_EQ(machine_.Offer(0), 0u);
   machine_.Intr(true, 0x30);  // the next one
   EXPECT_EQ(machine_.Offer(0), kExtInt | 0x30);
+}
+
+TEST_F(InterruptDeliveryTest, AnOutputToldInIgnoranceOfTheVectorTakenIsNoNewOne) {
+  machine_.Intr(true, 0x30);
+  ASSERT_TRUE(machine_.Take(0));
+  machine_.Intr(false, 0, 0);  // both sent before the INTA came
+  machine_.Intr(true, 0x30, 0);
+  EXPECT_EQ(machine_.Offer(0), 0u);
+  machine_.Intr(true, 0x31, 1);
+  EXPECT_EQ(machine_.Offer(0), kExtInt | 0x31);
+}
+
+TEST_F(InterruptDeliveryTest, EveryVectorTakenByAnyVcpuIsWaitedFor) {
+  Start();
+  Lvt(1, Lvt::kLint0) = LvtEntry::kExtInt;
+  machine_.Intr(true, 0x30);
+  ASSERT_TRUE(machine_.Take(0));
+  ASSERT_TRUE(machine_.Take(1));
+  machine_.Intr(true, 0x31, 1);
+  EXPECT_EQ(machine_.Offer(0), 0u);
+  machine_.Intr(true, 0x31, 2);
+  EXPECT_EQ(machine_.Offer(0), kExtInt | 0x31);
 }
 
 TEST_F(InterruptDeliveryTest, InterruptsOfTheApicComeFirst) {

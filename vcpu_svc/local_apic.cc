@@ -47,10 +47,15 @@ bool LocalApic::WriteBase(uint64_t value, Effects& effects) {
   return true;
 }
 
-void LocalApic::WriteTscDeadline(uint64_t tsc, uint64_t tsc_hz, Effects& effects) {
+void LocalApic::WriteTscDeadline(uint64_t deadline, const GuestTsc& tsc, uint64_t now_ns,
+                                 Effects& effects) {
   if (timer_mode() != TimerMode::kTscDeadline) return;
-  ApicTimer(s_.timer).SetTscDeadline(tsc, tsc_hz);
+  ApicTimer(s_.timer).SetTscDeadline(deadline, tsc, now_ns);
   effects.timer_changed = true;
+}
+
+void LocalApic::TscMoved(const GuestTsc& tsc, uint64_t now_ns, Effects& effects) {
+  if (tsc_deadline() != 0) WriteTscDeadline(tsc_deadline(), tsc, now_ns, effects);
 }
 
 bool LocalApic::TimerExpired(uint64_t now_ns) {

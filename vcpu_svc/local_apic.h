@@ -70,7 +70,9 @@ class LocalApic {
   void SetTaskPriority(uint32_t tpr) { s_.tpr = tpr & 0xff; }
   // IA32_TSC_DEADLINE. Reads 0 and ignores writes in the other timer modes (11.5.4.1).
   uint64_t tsc_deadline() const { return s_.timer.tsc_deadline; }
-  void WriteTscDeadline(uint64_t tsc, uint64_t tsc_hz, Effects& effects);
+  void WriteTscDeadline(uint64_t deadline, const GuestTsc& tsc, uint64_t now_ns, Effects& effects);
+  // The guest moved its TSC: an awaited deadline comes at another time.
+  void TscMoved(const GuestTsc& tsc, uint64_t now_ns, Effects& effects);
 
   // Accepts a fixed or lowest-priority interrupt; level-triggered ones set TMR.
   void Accept(uint8_t vector, bool level_triggered);

@@ -239,11 +239,11 @@ TEST_F(LocalApicTest, AnExpiryOfATimerThatIsNotArmedIsNothing) {
 
 TEST_F(LocalApicTest, TscDeadlinesCountInTscDeadlineModeAlone) {
   Effects effects;
-  apic_.WriteTscDeadline(5000, 1'000'000'000, effects);
+  apic_.WriteTscDeadline(5000, GuestTsc(1'000'000'000), 0, effects);
   EXPECT_FALSE(effects.timer_changed);
   EXPECT_EQ(apic_.tsc_deadline(), 0u);
   Write(ApicRegister::kLvtTimer, 2u << 17 | 0xec);
-  apic_.WriteTscDeadline(5000, 1'000'000'000, effects);
+  apic_.WriteTscDeadline(5000, GuestTsc(1'000'000'000), 0, effects);
   EXPECT_TRUE(effects.timer_changed);
   EXPECT_EQ(apic_.tsc_deadline(), 5000u);
   EXPECT_EQ(state_.timer.deadline_ns, 5000u);

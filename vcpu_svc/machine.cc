@@ -24,8 +24,7 @@ void Machine::Took(uint32_t index, uint64_t word) {
     return;
   }
   if (taken.interrupt() && taken.external()) {
-    v.inta_owed = 1;
-    v.inta_vector = taken.vector();
+    ++state_.intr_taken;
     state_.intr_asserted = 0;  // until ioapic_svc says otherwise
     PublishAll();
     return;

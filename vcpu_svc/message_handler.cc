@@ -38,6 +38,7 @@ bool MessageHandler::Handle(const Message& message) {
     case HV_KIND_MSR_READ: return MsrRead(message);
     case HV_KIND_MSR_WRITE: return MsrWrite(message);
     case HV_KIND_CR8_WRITE: return Cr8Write(message);
+    case HV_KIND_CR8_READ: return Cr8Read(message);
     case HV_KIND_INJECTED: return Injected(message);
     case HV_KIND_INTERRUPT: return Interrupt(message);
     case HV_KIND_INTR: return Intr(message);
@@ -116,13 +117,19 @@ bool MessageHandler::MsrWrite(const Message& message) {
 }
 
 bool MessageHandler::StoreClock(const Message& message, uint32_t vcpu) {
-  const auto msr = message.As<hv_msr>();
+  auto msr = message.As<hv_msr>();
+  if (msr.index == kTscAdjustMsr) {
+    // The record the guest goes by is of its TSC as it was.
+    msr.index = kSystemTimeMsr;
+    msr.value = ReadMsr(machine_, vcpu, kSystemTimeMsr).value_or(0);
+  }
   if (msr.index != kWallClockMsr && msr.index != kSystemTimeMsr) return false;
   VcpuState& v = machine_.vcpu(vcpu);
   if (v.store_awaited != 0) return false;  // a vCPU waits for its answer before it asks again
   const MachineConfig& config = machine_.config();
   const auto store =
-      ParavirtualClock(config.tsc_hz, config.realtime_base_ns).StoreFor(msr.index, msr.value);
+      ParavirtualClock(config.tsc_hz, config.realtime_base_ns, v.tsc_adjust, v.tsc_moves)
+          .StoreFor(msr.index, msr.value);
   if (!store) return false;
   v.store_tag = message.tag;
   v.store_awaited = 1;
@@ -155,6 +162,13 @@ bool MessageHandler::Cr8Write(const Message& message) {
   return known;
 }
 
+bool MessageHandler::Cr8Read(const Message& message) {
+  uint32_t vcpu;
+  const bool known = Sender(message, vcpu);
+  AnswerMsr(message, known, known ? machine_.vcpu(vcpu).apic.tpr >> 4 : 0);
+  return known;
+}
+
 bool MessageHandler::Injected(const Message& message) {
   uint32_t vcpu;
   return Sender(message, vcpu);
@@ -176,7 +190,7 @@ bool MessageHandler::Interrupt(const Message& message) {
 
 bool MessageHandler::Intr(const Message& message) {
   const auto intr = message.As<hv_intr>();
-  SetIntr(machine_, intr.asserted != 0, static_cast<uint8_t>(intr.vector));
+  SetIntr(machine_, intr.asserted != 0, static_cast<uint8_t>(intr.vector), intr.acknowledged);
   return true;
 }
 

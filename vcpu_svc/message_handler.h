@@ -23,6 +23,7 @@ class MessageHandler {
   bool MsrRead(const service::Message& message);
   bool MsrWrite(const service::Message& message);
   bool Cr8Write(const service::Message& message);
+  bool Cr8Read(const service::Message& message);
   bool Injected(const service::Message& message);
   bool Interrupt(const service::Message& message);
   bool Intr(const service::Message& message);

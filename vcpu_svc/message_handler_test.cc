@@ -1,6 +1,7 @@
 #include "vcpu_svc/message_handler.h"
 
 #include "gtest/gtest.h"
+#include "vcpu_svc/msr_access.h"
 #include "vcpu_svc/paravirtual_clock.h"
 #include "vcpu_svc/test_machine.h"
 
@@ -137,7 +138,6 @@ TEST_F(MessageHandlerTest, Cr8IsTheClassOfTheTaskPriority) {
   machine_.Step(TestMachine::Endpoint(0), HV_KIND_CR8_WRITE, hv_msr{.value = 5}, kTag);
   EXPECT_EQ(Answer(HV_KIND_MSR_DONE).As<hv_msr_done>().fault, 0u);
   EXPECT_EQ(machine_.apic(0).tpr, 0x50u);
-  EXPECT_EQ(machine_.pages[0].tpr, 0x50u);
   EXPECT_EQ(machine_.Offer(0), 0u);
   machine_.Step(TestMachine::Endpoint(0), HV_KIND_CR8_WRITE, hv_msr{.value = 4}, kTag);
   EXPECT_EQ(machine_.Offer(0), kInterrupt | 0x51);
@@ -256,8 +256,8 @@ TEST_F(MessageHandlerTest, ExpiriesOfVcpusThatDoNotExistAreRefused) {
 // Foreign messages.
 
 TEST_F(MessageHandlerTest, RequestsOfVcpusThatDoNotExistAreRefusedAndAnswered) {
-  for (const uint16_t kind :
-       {HV_KIND_READ, HV_KIND_WRITE, HV_KIND_MSR_READ, HV_KIND_MSR_WRITE, HV_KIND_CR8_WRITE}) {
+  for (const uint16_t kind : {HV_KIND_READ, HV_KIND_WRITE, HV_KIND_MSR_READ, HV_KIND_MSR_WRITE,
+                              HV_KIND_CR8_WRITE, HV_KIND_CR8_READ}) {
     machine_.Step(TestMachine::Endpoint(2), kind, hv_msr{.index = 0xfe}, kTag);
     EXPECT_TRUE(machine_.refused);
     ASSERT_EQ(machine_.sent.size(), 1u);
@@ -293,6 +293,38 @@ TEST_F(MessageHandlerTest, AClocksMsrIsAnsweredOnceMemoryHasItsRecord) {
 TEST_F(MessageHandlerTest, SwitchingTheClockOffIsAnsweredAtOnce) {
   EXPECT_EQ(WriteMsr(kSystemTimeMsr, 0x5000).fault, 0u);
   EXPECT_TRUE(machine_.Sent(HV_KIND_STORE).empty());
+}
+
+TEST_F(MessageHandlerTest, AMovedTscIsWrittenIntoTheClocksRecordUnderANewVersion) {
+  machine_.Step(TestMachine::Endpoint(0), HV_KIND_MSR_WRITE,
+                hv_msr{.index = kSystemTimeMsr, .value = 0x5001}, kTag);
+  const auto first = machine_.sent.at(0).As<hv_store>();
+  machine_.Step(HV_ENDPOINT(HV_ROLE_MMU, 0), HV_KIND_STORE_DONE, hv_store_done{},
+                machine_.sent[0].tag);
+  machine_.Step(TestMachine::Endpoint(0), HV_KIND_MSR_WRITE,
+                hv_msr{.index = kTscAdjustMsr, .value = 777}, kTag);
+  ASSERT_EQ(machine_.sent.size(), 1u);
+  ASSERT_EQ(machine_.sent[0].kind, HV_KIND_STORE);
+  const auto second = machine_.sent[0].As<hv_store>();
+  EXPECT_EQ(second.address, 0x5000u);
+  EXPECT_NE(second.bytes[0], first.bytes[0]);
+  EXPECT_EQ(second.bytes[8] | second.bytes[9] << 8, 777);
+}
+
+TEST_F(MessageHandlerTest, AMovedTscMovesTheDeadlineItIsAwaitedAt) {
+  machine_.apic(0).lvt[static_cast<uint32_t>(Lvt::kTimer)] = 2u << 17 | 0xec;
+  WriteMsr(kTscDeadlineMsr, 2 * TestMachine::kTscHz);
+  EXPECT_EQ(DeadlineSet().time_ns, 2'000'000'000u);
+  WriteMsr(kTscAdjustMsr, TestMachine::kTscHz);
+  EXPECT_EQ(DeadlineSet().time_ns, 1'000'000'000u);
+  EXPECT_EQ(ReadMsr(kTscDeadlineMsr).value, 2 * TestMachine::kTscHz);
+  EXPECT_EQ(ReadMsr(kTscAdjustMsr).value, TestMachine::kTscHz);
+}
+
+TEST_F(MessageHandlerTest, Cr8IsTheClassOfTheTaskPriorityHoweverThatWasWritten) {
+  Write(Access(R::kTpr * 16, 4, 0x73));
+  machine_.Step(TestMachine::Endpoint(0), HV_KIND_CR8_READ, hv_msr{}, kTag);
+  EXPECT_EQ(Answer(HV_KIND_MSR_DONE).As<hv_msr_done>().value, 7u);
 }
 
 TEST_F(MessageHandlerTest, StoresNobodyAskedForAnswerNobody) {

@@ -14,6 +14,10 @@ std::optional<uint64_t> ReadTable(Machine& machine, uint32_t vcpu, uint32_t inde
   return place.row->stored() ? machine.vcpu(vcpu).msr[place.slot] : place.row->reset;
 }
 
+GuestTsc TscOf(Machine& machine, uint32_t vcpu) {
+  return GuestTsc(machine.config().tsc_hz, machine.vcpu(vcpu).tsc_adjust);
+}
+
 bool WriteTable(Machine& machine, uint32_t vcpu, uint32_t index, uint64_t value) {
   const MsrPlace place = FindMsr(index, machine.config().intel);
   if (place.row == nullptr) return false;
@@ -34,6 +38,7 @@ bool WriteTable(Machine& machine, uint32_t vcpu, uint32_t index, uint64_t value)
 std::optional<uint64_t> ReadMsr(Machine& machine, uint32_t vcpu, uint32_t index) {
   if (index == kApicBase) return machine.vcpu(vcpu).apic.base;
   if (index == kTscDeadline) return machine.apic(vcpu).tsc_deadline();
+  if (index == kTscAdjustMsr) return machine.vcpu(vcpu).tsc_adjust;
   if (IsX2apic(index)) return machine.apic(vcpu).ReadMsr(index - kX2apicFirst, machine.now_ns());
   return ReadTable(machine, vcpu, index);
 }
@@ -42,7 +47,13 @@ bool WriteMsr(Machine& machine, uint32_t vcpu, uint32_t index, uint64_t value, E
   LocalApic apic = machine.apic(vcpu);
   if (index == kApicBase) return apic.WriteBase(value, effects);
   if (index == kTscDeadline) {
-    apic.WriteTscDeadline(value, machine.config().tsc_hz, effects);
+    apic.WriteTscDeadline(value, TscOf(machine, vcpu), machine.now_ns(), effects);
+    return true;
+  }
+  if (index == kTscAdjustMsr) {
+    machine.vcpu(vcpu).tsc_adjust = value;
+    ++machine.vcpu(vcpu).tsc_moves;
+    apic.TscMoved(TscOf(machine, vcpu), machine.now_ns(), effects);
     return true;
   }
   if (IsX2apic(index)) {

@@ -6,7 +6,6 @@
 namespace hv::vcpu {
 namespace {
 
-constexpr uint32_t kIoapic = HV_ENDPOINT(HV_ROLE_IOAPIC, 0);
 constexpr uint32_t kTimer = HV_ENDPOINT(HV_ROLE_TIMER, 0);
 
 }  // namespace
@@ -15,11 +14,6 @@ bool SendOwed(Machine& machine, service::Actions& actions) {
   int room = kOwedPerStep;
   for (uint32_t i = 0; i < machine.cpus(); ++i) {
     VcpuState& v = machine.vcpu(i);
-    if (v.inta_owed != 0) {
-      if (room-- == 0) return true;
-      v.inta_owed = 0;
-      actions.Send(kIoapic, HV_KIND_INTA, 0, hv_intr{.asserted = 0, .vector = v.inta_vector});
-    }
     if (v.deadline_owed != 0) {
       if (room-- == 0) return true;
       v.deadline_owed = 0;

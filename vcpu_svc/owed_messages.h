@@ -10,8 +10,7 @@ namespace hv::vcpu {
 // So many a step fit, with an answer and an EOI, into the smallest ring.
 inline constexpr int kOwedPerStep = 8;
 
-// Sends deadlines to timer_svc and interrupt acknowledgements to ioapic_svc. True when some are
-// left: a tick is wanted at once.
+// Sends deadlines to timer_svc. True when some are left: a tick is wanted at once.
 bool SendOwed(Machine& machine, service::Actions& actions);
 
 }  // namespace hv::vcpu

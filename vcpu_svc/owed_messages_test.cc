@@ -41,23 +41,6 @@ TEST_F(OwedMessagesTest, AnAnswerGoesOutBeforeWhatIsOwed) {
   EXPECT_EQ(machine_.sent.front().kind, HV_KIND_WRITE_DONE);
 }
 
-TEST_F(OwedMessagesTest, AllTakingTheVectorOfThe8259AreAcknowledged) {
-  for (uint32_t i = 0; i < kCpus; ++i) {
-    machine_.vcpu(i).waits_for_sipi = 0;
-    machine_.apic(i).lvt[static_cast<uint32_t>(Lvt::kLint0)] = LvtEntry::kExtInt;
-  }
-  machine_.Intr(true, 0x30);
-  for (uint32_t i = 0; i < kCpus; ++i) ASSERT_TRUE(machine_.Take(i));
-  size_t acknowledged = 0;
-  machine_.Intr(true, 0x31);
-  while (true) {
-    acknowledged += machine_.Sent(HV_KIND_INTA).size();
-    if (machine_.wake_at_ns == service::kNever) break;
-    machine_.Tick();
-  }
-  EXPECT_EQ(acknowledged, kCpus);
-}
-
 TEST_F(OwedMessagesTest, ABroadcastInterruptReachesSixtyFour) {
   for (uint32_t i = 0; i < kCpus; ++i) {
     machine_.vcpu(i).waits_for_sipi = 0;

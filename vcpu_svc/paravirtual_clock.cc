@@ -8,7 +8,7 @@ namespace {
 constexpr uint64_t kNsPerSecond = 1'000'000'000;
 constexpr uint64_t kEnable = 1;    // bit 0 of MSR_KVM_SYSTEM_TIME_NEW; the rest is the address
 constexpr uint8_t kTscStable = 1;  // flags: vCPUs need not compare their clocks
-constexpr uint32_t kComplete = 2;  // version: even, not being written
+constexpr uint32_t kComplete = 2;  // version: even, not being written; another for each content
 
 // struct pvclock_vcpu_time_info.
 struct SystemTime {
@@ -64,9 +64,9 @@ std::optional<hv_store> ParavirtualClock::StoreFor(uint32_t msr, uint64_t value)
   }
   if ((value & kEnable) == 0) return std::nullopt;
   const TscScale scale = ScaleOf(tsc_hz_);
-  return StoreOf(value & ~kEnable, SystemTime{.version = kComplete,
+  return StoreOf(value & ~kEnable, SystemTime{.version = kComplete * (tsc_moves_ + 1),
                                               .pad0 = 0,
-                                              .tsc_timestamp = 0,
+                                              .tsc_timestamp = tsc_adjust_,
                                               .system_time = 0,
                                               .tsc_to_system_mul = scale.multiplier,
                                               .tsc_shift = scale.shift,

@@ -13,13 +13,18 @@ namespace hv::vcpu {
 inline constexpr uint32_t kWallClockMsr = 0x4b564d00;
 inline constexpr uint32_t kSystemTimeMsr = 0x4b564d01;
 
-// The guest's TSC counts from 0 at the machine's time 0, at one rate for ever: what these records
-// say never changes, and writing one once is enough.
+// A guest CPU's TSC counts at one rate for ever: what these records say changes only when the guest
+// moves it.
 class ParavirtualClock {
  public:
   // `realtime_base_ns`: Unix time at machine time 0; what lies before 1970 counts as 1970.
-  ParavirtualClock(uint64_t tsc_hz, int64_t realtime_base_ns)
-      : tsc_hz_(tsc_hz), realtime_base_ns_(realtime_base_ns) {}
+  // `tsc_adjust`: the guest's TSC at machine time 0, moved there for the `tsc_moves`th time.
+  ParavirtualClock(uint64_t tsc_hz, int64_t realtime_base_ns, uint64_t tsc_adjust = 0,
+                   uint32_t tsc_moves = 0)
+      : tsc_hz_(tsc_hz),
+        realtime_base_ns_(realtime_base_ns),
+        tsc_adjust_(tsc_adjust),
+        tsc_moves_(tsc_moves) {}
 
   // What a write of `value` to one of the two MSRs asks to have stored in guest memory; nothing
   // when it switches the clock off. REQUIRES: `msr` is one of the two.
@@ -28,6 +33,8 @@ class ParavirtualClock {
  private:
   uint64_t tsc_hz_;
   int64_t realtime_base_ns_;
+  uint64_t tsc_adjust_;
+  uint32_t tsc_moves_;
 };
 
 // ns = (ticks * 2^shift * multiplier) / 2^32. `multiplier` has its highest bit set.

@@ -77,8 +77,11 @@ class TestMachine {
     Step(Endpoint(vcpu), HV_KIND_MSR_WRITE, hv_msr{.index = index, .value = value});
   }
   void Interrupt(const hv_interrupt& interrupt) { Step(kIoapic, HV_KIND_INTERRUPT, interrupt); }
-  void Intr(bool asserted, uint32_t vector) {
-    Step(kIoapic, HV_KIND_INTR, hv_intr{.asserted = asserted ? 1u : 0u, .vector = vector});
+  // From an ioapic_svc that has seen every INTA there was, or as many as it says.
+  void Intr(bool asserted, uint32_t vector) { Intr(asserted, vector, intas_); }
+  void Intr(bool asserted, uint32_t vector, uint32_t acknowledged) {
+    Step(kIoapic, HV_KIND_INTR,
+         hv_intr{.asserted = asserted ? 1u : 0u, .vector = vector, .acknowledged = acknowledged});
   }
 
   // A vCPU that can take anything takes the most urgent of what its page offers: true if there was
@@ -96,6 +99,7 @@ class TestMachine {
                               ? HV_PENDING_NMI
                               : page.pending & (HV_PENDING_INTERRUPT | HV_PENDING_EXTINT);
     page.taken = EventWord::Make(pending.generation(), what | pending.vector());
+    if ((what & HV_PENDING_EXTINT) != 0) ++intas_;
     return true;
   }
   void Report(uint32_t vcpu) { Step(Endpoint(vcpu), HV_KIND_INJECTED, uint64_t{0}); }
@@ -142,6 +146,7 @@ class TestMachine {
   MachineConfig config_;
   VcpuCore core_;
   std::vector<uint64_t> bytes_;
+  uint32_t intas_ = 0;  // that vCPUs sent
 };
 
 }  // namespace hv::vcpu

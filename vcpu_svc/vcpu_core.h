@@ -16,7 +16,7 @@ class VcpuCore final : public service::Core {
   explicit VcpuCore(Config config) : config_(std::move(config)) {}
 
   size_t state_bytes() const override;
-  uint32_t state_layout() const override { return 3; }
+  uint32_t state_layout() const override { return 4; }
   void Reset(void* state, uint64_t now_ns, service::Actions& actions) const override;
   bool Handle(void* state, const service::Message& message, uint64_t now_ns,
               service::Actions& actions) const override;

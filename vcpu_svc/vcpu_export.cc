@@ -48,10 +48,10 @@ void PutVcpu(const VcpuState& v, bool intel, hv::v1::VcpuApicState& to) {
   to.set_sipi_vector(v.sipi_vector);
   to.set_waits_for_sipi(v.waits_for_sipi != 0);
   to.set_deadline_owed(v.deadline_owed != 0);
-  to.set_inta_owed(v.inta_owed != 0);
-  to.set_inta_vector(v.inta_vector);
   to.set_store_awaited(v.store_awaited != 0);
   to.set_store_tag(v.store_tag);
+  to.set_tsc_adjust(v.tsc_adjust);
+  to.set_tsc_moves(v.tsc_moves);
 }
 
 // The same state gives the same bytes, whatever the order of a map in memory.
@@ -72,6 +72,7 @@ absl::StatusOr<std::string> VcpuCore::Export(const void* state) const {
   hv::v1::VcpuServiceState out;
   out.set_intr_asserted(machine.intr_asserted != 0);
   out.set_intr_vector(machine.intr_vector);
+  out.set_intr_taken(machine.intr_taken);
   out.set_ignored_smis(machine.ignored_smis);
   out.set_round_robin(machine.round_robin);
   for (uint32_t i = 0; i < config_.cpus; ++i) {

@@ -157,7 +157,6 @@ TEST_F(VcpuExportTest, RegistersOutOfRangeAreRefusedByName) {
       {"msrs[0x250]", [](VcpuApicState& v) { (*v.mutable_msrs())[0x250] = 2; }},
       {"published", [](VcpuApicState& v) { v.set_published(1u << 8); }},
       {"sipi_vector", [](VcpuApicState& v) { v.set_sipi_vector(256); }},
-      {"inta_vector", [](VcpuApicState& v) { v.set_inta_vector(256); }},
   };
   for (const auto& each : cases) {
     const std::string refusal = VcpuRefusal(each.change);

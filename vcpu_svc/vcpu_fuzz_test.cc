@@ -9,8 +9,8 @@
 namespace hv::vcpu {
 namespace {
 
-constexpr uint32_t kRequests[] = {HV_KIND_READ, HV_KIND_WRITE, HV_KIND_MSR_READ, HV_KIND_MSR_WRITE,
-                                  HV_KIND_CR8_WRITE};
+constexpr uint32_t kRequests[] = {HV_KIND_READ,      HV_KIND_WRITE,     HV_KIND_MSR_READ,
+                                  HV_KIND_MSR_WRITE, HV_KIND_CR8_WRITE, HV_KIND_CR8_READ};
 
 class Fuzzer {
  public:
@@ -62,13 +62,14 @@ class Fuzzer {
   }
   // Registers that matter, with values that are often legal.
   service::Message Msr() {
-    constexpr uint32_t kIndexes[] = {0x1b, 0x6e0, 0x830, 0x80b, 0x83f, 0x832, 0x838, 0x2ff, 0x200};
+    constexpr uint32_t kIndexes[] = {0x1b,  0x3b,  0x6e0, 0x830, 0x80b,
+                                     0x83f, 0x832, 0x838, 0x2ff, 0x200};
     const uint32_t index = OneIn(4) ? 0x800 + Below(0x40) : kIndexes[Below(std::size(kIndexes))];
     uint64_t value = uint64_t{Number()} << 32 | Number();
     if (index == 0x1b) value = HV_LOCAL_APIC_BASE | uint64_t{Below(4)} << 10;
     if (index == 0x830) value &= uint64_t{OneIn(2) ? UINT32_MAX : cpus_} << 32 | 0xccfff;
     if (OneIn(3)) value &= 0xff;
-    return Message(Vcpu(), kRequests[2 + Below(3)], hv_msr{.index = index, .value = value});
+    return Message(Vcpu(), kRequests[2 + Below(4)], hv_msr{.index = index, .value = value});
   }
   service::Message Page() {
     constexpr uint32_t kNumbers[] = {0x08, 0x0b, 0x0d, 0x0e, 0x0f, 0x28, 0x30,

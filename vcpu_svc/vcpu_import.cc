@@ -134,10 +134,10 @@ class VcpuReader {
     v_.sipi_vector = Byte("sipi_vector", from.sipi_vector());
     v_.waits_for_sipi = from.waits_for_sipi();
     v_.deadline_owed = from.deadline_owed();
-    v_.inta_owed = from.inta_owed();
-    v_.inta_vector = Byte("inta_vector", from.inta_vector());
     v_.store_awaited = from.store_awaited();
     v_.store_tag = from.store_tag();
+    v_.tsc_adjust = from.tsc_adjust();
+    v_.tsc_moves = from.tsc_moves();
   }
 
   const uint32_t index_;
@@ -173,6 +173,7 @@ absl::Status VcpuCore::Import(void* state, absl::string_view bytes) const {
   auto& machine = *static_cast<MachineState*>(state);
   machine.intr_asserted = in.intr_asserted();
   machine.intr_vector = in.intr_vector();
+  machine.intr_taken = in.intr_taken();
   machine.ignored_smis = in.ignored_smis();
   machine.round_robin = in.round_robin();
   std::copy(vcpus.begin(), vcpus.end(), machine.vcpu);

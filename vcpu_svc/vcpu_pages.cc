@@ -14,10 +14,6 @@ std::optional<uint64_t> VcpuPages::Taken(uint32_t vcpu) const {
 
 void VcpuPages::Show(uint32_t vcpu, const VcpuState& state) {
   hv_vcpu_page& page = *pages_[vcpu];
-  std::atomic_ref<uint32_t> tpr(page.tpr);
-  if (tpr.load(std::memory_order_relaxed) != state.apic.tpr) {
-    tpr.store(state.apic.tpr, std::memory_order_relaxed);
-  }
   std::atomic_ref<uint64_t> pending(page.pending);
   std::atomic_ref<uint32_t> acknowledged(page.acknowledged);
   if (pending.load(std::memory_order_relaxed) == state.published &&

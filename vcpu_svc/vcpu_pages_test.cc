@@ -67,13 +67,6 @@ TEST_F(VcpuPagesTest, AnOfferWithdrawnDisturbsNobody) {
   EXPECT_EQ(page_.attention, 0u);
 }
 
-TEST_F(VcpuPagesTest, TheTaskPriorityIsShownWithoutDisturbing) {
-  state_.apic.tpr = 0x40;
-  Show();
-  EXPECT_EQ(page_.tpr, 0x40u);
-  EXPECT_EQ(page_.attention, 0u);
-}
-
 TEST_F(VcpuPagesTest, WhatWasTakenIsReadWhereThereIsAPage) {
   page_.taken = 0x1'0000'2000;
   EXPECT_EQ(pages_.Taken(0), 0x1'0000'2000u);

@@ -23,21 +23,24 @@ struct VcpuState {
   uint8_t waits_for_sipi;
   // Told to other services as soon as there is room (owed_messages.h).
   uint8_t deadline_owed;
-  uint8_t inta_owed;
-  uint8_t inta_vector;
   // An MSR write that is answered once mmu_svc has stored what it asked for, and its tag.
-  uint32_t store_tag;
   uint8_t store_awaited;
-  uint8_t reserved[7];
+  uint8_t reserved;
+  uint32_t store_tag;
+  uint64_t tsc_adjust;  // IA32_TSC_ADJUST: how far the guest has moved its TSC
+  uint32_t tsc_moves;   // how often, modulo 2^32
+  uint32_t reserved2;
 };
 static_assert(std::has_unique_object_representations_v<VcpuState>);
 
 struct MachineState {
   uint32_t intr_asserted;  // the 8259 pair's output
   uint32_t intr_vector;
+  uint32_t intr_taken;  // vectors of the 8259 pair that vCPUs took, modulo 2^32
   uint32_t ignored_smis;
   uint32_t round_robin;  // lowest-priority delivery starts its search here
-  VcpuState vcpu[];      // as many as the machine has
+  uint32_t reserved;
+  VcpuState vcpu[];  // as many as the machine has
 };
 
 // A set of vCPUs, one bit each.

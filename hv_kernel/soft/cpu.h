@@ -174,6 +174,7 @@ struct Cpu {
   uint64_t next_rip;  // while a handler runs: where the guest goes on when it returns kDone
   Exception exception;
   Exit exit;
+  uint8_t exit_gpr;  // kCr8Read: where the answer goes
   // Reads the current instruction has made of devices, and writes it has retired to them.
   PendingAccess reads[kMaxPendingAccesses];
   uint32_t read_count;   // answered ones of the current instruction

@@ -121,6 +121,37 @@ TEST_F(SoftEngineTest, PortsLeave) {
   EXPECT_EQ(m_.Continue().reason, ExitReason::kHalt);
 }
 
+TEST_F(SoftEngineTest, Cr8LeavesBothWays) {
+  m_.LoadCode({0x44, 0x0f, 0x22, 0xc3,  // mov cr8, rbx
+               0x45, 0x0f, 0x20, 0xc1,  // mov r9, cr8
+               0xf4});
+  m_.gpr(HV_RBX) = 9;
+  Exit exit = m_.Run();
+  EXPECT_EQ(exit.reason, ExitReason::kCr8Write);
+  EXPECT_EQ(exit.data, 9u);
+  m_.vcpu().CompleteWrite();
+  exit = m_.Continue();
+  EXPECT_EQ(exit.reason, ExitReason::kCr8Read);
+  m_.vcpu().CompleteRead(5);
+  EXPECT_EQ(m_.Continue().reason, ExitReason::kHalt);
+  EXPECT_EQ(m_.gpr(HV_R9), 5u);
+}
+
+TEST_F(SoftEngineTest, AWriteOfTheTscLeavesWithItsNewAdjustment) {
+  m_.LoadCode({0x0f, 0x30,  // wrmsr
+               0xf4});
+  m_.gpr(HV_RCX) = 0x3b;
+  m_.gpr(HV_RAX) = 0x55667788;
+  m_.gpr(HV_RDX) = 0x11223344;
+  const Exit exit = m_.Run();
+  EXPECT_EQ(exit.reason, ExitReason::kMsrWrite);
+  EXPECT_EQ(exit.address, 0x3bu);
+  EXPECT_EQ(exit.data, 0x1122334455667788u);
+  m_.vcpu().CompleteWrite();
+  EXPECT_EQ(m_.Continue().reason, ExitReason::kHalt);
+  EXPECT_EQ(m_.state().tsc_adjust, 0x1122334455667788u);
+}
+
 TEST_F(SoftEngineTest, CodeThatIsRewrittenRunsAsRewritten) {
   m_.LoadCode({0xc6, 0x05, 0x01, 0x00, 0x00, 0x00, 0x2a,  // mov byte [rip+1], 42: the immediate
                0xb0, 0x01,                                // mov al, 1

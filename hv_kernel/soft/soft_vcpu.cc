@@ -173,6 +173,12 @@ void SoftVcpu::CompleteRead(uint64_t value) {
     Retire();
     return;
   }
+  if (cpu.exit.reason == ExitReason::kCr8Read) {
+    cpu.cr8 = value & 15;
+    cpu.gpr[cpu.exit_gpr] = cpu.cr8;
+    Retire();
+    return;
+  }
   cpu.reads[cpu.read_count++].value = value;
 }
 

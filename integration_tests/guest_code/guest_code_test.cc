@@ -15,6 +15,7 @@ namespace hv {
 namespace {
 
 constexpr uint64_t kFailPort = 0xf4, kInterruptPort = 0xf5, kNmiPort = 0xf6;
+constexpr uint64_t kTscAdjustMsr = 0x3b;
 // More than any program makes: one that goes astray ends here, or by the watchdog when it makes
 // none.
 constexpr int kMaxExits = 1000;
@@ -39,6 +40,8 @@ class Board {
         }
         if (exit.address == kInterruptPort) interrupt_ = static_cast<uint8_t>(exit.data);
         if (exit.address == kNmiPort) nmi_ = true;
+      } else if (exit.reason == ExitReason::kMsrWrite && exit.address == kTscAdjustMsr) {
+        machine_.vcpu().CompleteWrite();
       } else if (exit.reason != ExitReason::kInterruptWindow) {
         return exit;
       }

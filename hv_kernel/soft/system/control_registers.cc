@@ -75,6 +75,13 @@ Outcome WriteCr4(Cpu& cpu, uint64_t value) {
   return Outcome::kDone;
 }
 
+// TPR is the local APIC's, which has other ways to change it.
+Outcome ReadCr8(Cpu& cpu, const Operand& to) {
+  cpu.exit = {.reason = ExitReason::kCr8Read, .width = 8};
+  cpu.exit_gpr = to.reg;
+  return Outcome::kExit;
+}
+
 Outcome WriteCr8(Cpu& cpu, uint64_t value) {
   if (value > 15) return GeneralProtection(cpu);
   cpu.cr8 = value;
@@ -95,7 +102,8 @@ Outcome MovControl(Cpu& cpu, const Instruction& insn) {
   if (!ControlRegisterExists(number)) return Raise(cpu, Vector::kInvalidOpcode);
   if (PrivilegeLevel(cpu) != 0) return GeneralProtection(cpu);
   if (!write) {
-    const uint64_t values[] = {cpu.cr0, 0, cpu.cr2, cpu.cr3, cpu.cr4, 0, 0, 0, cpu.cr8};
+    if (number == 8) return ReadCr8(cpu, gpr);
+    const uint64_t values[] = {cpu.cr0, 0, cpu.cr2, cpu.cr3, cpu.cr4};
     WriteGpr(cpu, gpr, values[number]);
     return Outcome::kDone;
   }

@@ -127,6 +127,13 @@ void PatchCpuid(const Cpu& cpu, uint32_t leaf, uint32_t subleaf, hv_cpuid_entry&
   }
 }
 
+// What counts on the TSC, vcpu_svc's deadlines, hears that it was moved.
+Outcome TellTscMoved(Cpu& cpu) {
+  cpu.exit = {
+      .reason = ExitReason::kMsrWrite, .width = 8, .address = kTscAdjust, .data = cpu.tsc_adjust};
+  return Outcome::kExit;
+}
+
 }  // namespace
 
 Outcome Rdmsr(Cpu& cpu, const Instruction&) {
@@ -150,11 +157,11 @@ Outcome Wrmsr(Cpu& cpu, const Instruction&) {
   const uint64_t value = cpu.gpr[HV_RDX] << 32 | (cpu.gpr[HV_RAX] & 0xffffffffu);
   if (index == kTsc) {
     MoveTsc(cpu, value - GuestTsc(cpu));
-    return Outcome::kDone;
+    return TellTscMoved(cpu);
   }
   if (index == kTscAdjust) {
     MoveTsc(cpu, value - cpu.tsc_adjust);
-    return Outcome::kDone;
+    return TellTscMoved(cpu);
   }
   if (index == kEfer) return WriteEfer(cpu, value);
   if (index == kPat && !ValidPat(value)) return GeneralProtection(cpu);
