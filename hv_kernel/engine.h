@@ -76,7 +76,8 @@ class VcpuEngine {
   // InvalidArgument when the state is not one a CPU can be in (SDM vol. 3, 27.3.1).
   virtual absl::Status SetState(const hv_vcpu_state& state) = 0;
 
-  // For error reports: what could not be run and why, with the bytes at RIP.
+  // For error reports, in one line: what could not be run, with the bytes at RIP. Registers are
+  // GetState's.
   virtual std::string Describe() const = 0;
   // Up to 15; empty when RIP is not mapped.
   virtual std::string BytesAtRip() const = 0;

@@ -29,8 +29,6 @@ size_t FetchForReport(const Cpu& cpu, std::span<uint8_t> bytes) {
 }
 
 std::string DescribeCpu(const Cpu& cpu) {
-  static constexpr const char* kNames[] = {"rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi",
-                                           "r8",  "r9",  "r10", "r11", "r12", "r13", "r14", "r15"};
   static constexpr const char* kModes[] = {"16-bit", "32-bit", "64-bit"};
   const CodeMode mode = Mode::Of(cpu).code();
   uint8_t bytes[kMaxInstructionBytes];
@@ -43,11 +41,6 @@ std::string DescribeCpu(const Cpu& cpu) {
   if (Decoder().Decode(mode, {bytes, count}, decoded) == DecodeResult::kOk) {
     absl::StrAppend(&text, " (", ZydisMnemonicGetString(decoded.zydis.mnemonic), ")");
   }
-  for (int i = 0; i < 16; ++i) {
-    absl::StrAppendFormat(&text, "%s%-3s %016x", i % 4 == 0 ? "\n" : "  ", kNames[i], cpu.gpr[i]);
-  }
-  absl::StrAppendFormat(&text, "\nrflags %x cr0 %x cr2 %x cr3 %x cr4 %x efer %x", cpu.rflags,
-                        cpu.cr0, cpu.cr2, cpu.cr3, cpu.cr4, cpu.efer);
   return text;
 }
 

@@ -13,7 +13,7 @@ namespace hv::soft {
 // The bytes at RIP as far as they can be read without any effect on the guest; how many.
 size_t FetchForReport(const Cpu& cpu, std::span<uint8_t> bytes);
 
-// Mode, instruction and registers, in a few lines.
+// Mode, place and instruction, in one line.
 std::string DescribeCpu(const Cpu& cpu);
 
 }  // namespace hv::soft
