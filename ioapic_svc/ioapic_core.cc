@@ -2,6 +2,7 @@
 
 #include "abi/endpoint.h"
 #include "abi/route_table.h"
+#include "service/access.h"
 
 namespace hv::ioapic {
 namespace {
@@ -60,23 +61,16 @@ void EndOfInterrupt(State& s, uint8_t vector, Actions& actions) {
 
 // An access a CPU can make to the places of this service.
 bool WellFormed(const hv_access& access) {
-  if (access.space == HV_SPACE_PORT) {
-    return (access.width == 1 || access.width == 2 || access.width == 4) &&
-           access.address <= 0xffff;
-  }
-  return access.space == HV_SPACE_MMIO &&
-         (access.width == 1 || access.width == 2 || access.width == 4 || access.width == 8) &&
-         access.address - HV_IOAPIC_BASE < HV_IOAPIC_BYTES;
+  return service::IsPortAccess(access) ||
+         service::IsMmioAccess(access, HV_IOAPIC_BASE, HV_IOAPIC_BYTES);
 }
 
 uint64_t ReadPorts(State& s, const hv_access& access) {
-  uint64_t value = 0;
-  for (uint32_t i = 0; i < access.width; ++i) {
+  return service::ReadBytes(access, [&](uint64_t port) {
     uint8_t byte = 0xff;  // where there is no register
-    I8259Pair(s.pics).Read(static_cast<uint16_t>(access.address + i), byte);
-    value |= uint64_t{byte} << (8 * i);
-  }
-  return value;
+    I8259Pair(s.pics).Read(static_cast<uint16_t>(port), byte);
+    return byte;
+  });
 }
 
 uint64_t ReadRegister(State& s, const hv_access& access) {
@@ -99,10 +93,9 @@ bool Write(State& s, const Message& message, Actions& actions) {
   const auto access = message.As<hv_access>();
   if (!WellFormed(access)) return false;
   if (access.space == HV_SPACE_PORT) {
-    for (uint32_t i = 0; i < access.width; ++i) {
-      I8259Pair(s.pics).Write(static_cast<uint16_t>(access.address + i),
-                              static_cast<uint8_t>(access.data >> (8 * i)));
-    }
+    service::WriteBytes(access, [&](uint64_t port, uint8_t byte) {
+      I8259Pair(s.pics).Write(static_cast<uint16_t>(port), byte);
+    });
     return true;
   }
   std::optional<uint8_t> end_of_interrupt;

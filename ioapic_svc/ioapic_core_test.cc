@@ -22,7 +22,7 @@ TEST_F(IoapicCoreTest, ResetSaysNothing) {
 
 TEST_F(IoapicCoreTest, AReadIsAnsweredToWhoAskedWithItsTag) {
   service_.Send(HV_ENDPOINT(HV_ROLE_KERNEL, 3), HV_KIND_READ,
-                TestService::Access(HV_SPACE_PORT, 0x21, 1, 0), 77);
+                service::AccessTo(HV_SPACE_PORT, 0x21, 1), 77);
   ASSERT_EQ(service_.sent.size(), 1u);
   EXPECT_EQ(service_.sent[0].to, HV_ENDPOINT(HV_ROLE_KERNEL, 3));
   EXPECT_EQ(service_.sent[0].kind, HV_KIND_READ_DONE);
@@ -32,7 +32,7 @@ TEST_F(IoapicCoreTest, AReadIsAnsweredToWhoAskedWithItsTag) {
 
 TEST_F(IoapicCoreTest, APostedWriteIsNotAnswered) {
   EXPECT_TRUE(service_.Send(TestService::kCpu, HV_KIND_WRITE_POSTED,
-                            TestService::Access(HV_SPACE_PORT, 0x21, 1, 0x5a)));
+                            service::AccessTo(HV_SPACE_PORT, 0x21, 1, 0x5a)));
   EXPECT_TRUE(service_.sent.empty());
   EXPECT_EQ(service_.In(0x21), 0x5a);
 }
@@ -53,14 +53,14 @@ TEST_F(IoapicCoreTest, BytesAndWordsOfARegisterCanBeRead) {
 
 TEST_F(IoapicCoreTest, MalformedAccessesAreRefusedButAnswered) {
   const hv_access malformed[] = {
-      TestService::Access(HV_SPACE_PORT, 0x20, 0, 0),
-      TestService::Access(HV_SPACE_PORT, 0x20, 8, 0),
-      TestService::Access(HV_SPACE_PORT, 0x20, 255, 0),
-      TestService::Access(HV_SPACE_PORT, 0x10020, 1, 0),
-      TestService::Access(HV_SPACE_MMIO, HV_IOAPIC_BASE, 3, 0),
-      TestService::Access(HV_SPACE_MMIO, HV_IOAPIC_BASE - 1, 4, 0),
-      TestService::Access(HV_SPACE_MMIO, HV_IOAPIC_BASE + HV_IOAPIC_BYTES, 4, 0),
-      TestService::Access(static_cast<hv_space>(9), 0x20, 1, 0),
+      service::AccessTo(HV_SPACE_PORT, 0x20, 0),
+      service::AccessTo(HV_SPACE_PORT, 0x20, 8),
+      service::AccessTo(HV_SPACE_PORT, 0x20, 255, 0),
+      service::AccessTo(HV_SPACE_PORT, 0x10020, 1),
+      service::AccessTo(HV_SPACE_MMIO, HV_IOAPIC_BASE, 3),
+      service::AccessTo(HV_SPACE_MMIO, HV_IOAPIC_BASE - 1, 4),
+      service::AccessTo(HV_SPACE_MMIO, HV_IOAPIC_BASE + HV_IOAPIC_BYTES, 4),
+      service::AccessTo(static_cast<hv_space>(9), 0x20, 1),
   };
   for (const hv_access& access : malformed) {
     EXPECT_FALSE(service_.Send(TestService::kCpu, HV_KIND_READ, access));

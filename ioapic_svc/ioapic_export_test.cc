@@ -1,9 +1,9 @@
-#include <cstring>
 #include <functional>
 
 #include "gtest/gtest.h"
 #include "ioapic_svc/test_service.h"
 #include "proto/hv/v1/ioapic_state.pb.h"
+#include "service/test_export.h"
 
 namespace hv::ioapic {
 namespace {
@@ -28,11 +28,7 @@ void MakeBusy(TestService& service) {
 TEST(IoapicExportTest, WhatComesBackIsTheSameState) {
   TestService service;
   MakeBusy(service);
-  const auto bytes = service.core().Export(&service.state);
-  ASSERT_TRUE(bytes.ok());
-  State back{};
-  ASSERT_TRUE(service.core().Import(&back, *bytes).ok());
-  EXPECT_EQ(std::memcmp(&back, &service.state, sizeof(back)), 0);
+  service::ExpectSurvivesExport(service.core(), service.state);
 }
 
 TEST(IoapicExportTest, BytesThatAreNoMessageAreRefused) {
@@ -44,8 +40,6 @@ TEST(IoapicExportTest, BytesThatAreNoMessageAreRefused) {
 TEST(IoapicExportTest, EveryValueOutOfRangeIsRefusedAndChangesNothing) {
   TestService service;
   MakeBusy(service);
-  const State before = service.state;
-  const std::string good = *service.core().Export(&service.state);
   const std::function<void(Proto&)> forgeries[] = {
       [](Proto& p) { p.add_entries(0); },
       [](Proto& p) { p.set_entries(3, 1ull << 20); },
@@ -66,15 +60,7 @@ TEST(IoapicExportTest, EveryValueOutOfRangeIsRefusedAndChangesNothing) {
       [](Proto& p) { p.mutable_routes(0)->set_owner(0); },
       [](Proto& p) { *p.add_routes() = p.routes(0); },
   };
-  for (size_t i = 0; i < std::size(forgeries); ++i) {
-    Proto forged;
-    ASSERT_TRUE(forged.ParseFromString(good));
-    forgeries[i](forged);
-    EXPECT_EQ(service.core().Import(&service.state, forged.SerializeAsString()).code(),
-              absl::StatusCode::kInvalidArgument)
-        << "forgery " << i;
-    EXPECT_EQ(std::memcmp(&before, &service.state, sizeof(before)), 0);
-  }
+  service::ExpectForgeriesRefused<Proto>(service.core(), service.state, forgeries);
 }
 
 }  // namespace

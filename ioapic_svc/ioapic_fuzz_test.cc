@@ -1,25 +1,23 @@
 // Random messages and random states for the whole service: it answers each access exactly once,
 // sends no more than a step may, keeps its registers in range, and does the same again from the
 // same bytes.
-#include <algorithm>
 #include <cstring>
-#include <random>
 
 #include "gtest/gtest.h"
 #include "ioapic_svc/redirection_entry.h"
 #include "ioapic_svc/test_service.h"
+#include "service/test_export.h"
+#include "service/test_messages.h"
 
 namespace hv::ioapic {
 namespace {
 
 using service::Message;
-using service::Outgoing;
 
-class Generator {
+class Generator : public service::RandomMessages {
  public:
-  explicit Generator(uint32_t seed) : random_(seed) {}
+  using RandomMessages::RandomMessages;
 
-  uint64_t Number(uint64_t below) { return random_() % below; }
   Message Next() {
     switch (Number(10)) {
       case 0: return Noise();
@@ -31,7 +29,7 @@ class Generator {
       case 5:
         return Of(TestService::kSerial, HV_KIND_GSI_ROUTE,
                   hv_gsi_route{.address = 0xfee00000 + Number(0x200000),
-                               .data = static_cast<uint32_t>(random_()),
+                               .data = Word(),
                                .gsi = static_cast<uint32_t>(Number(80)),
                                .enabled = static_cast<uint32_t>(Number(4))});
       default: return Access();
@@ -39,13 +37,6 @@ class Generator {
   }
 
  private:
-  template <typename T>
-  Message Of(uint32_t from, uint16_t kind, const T& payload) {
-    return {.from = from,
-            .kind = kind,
-            .tag = static_cast<uint32_t>(random_()),
-            .payload = Outgoing::Of(0, kind, 0, payload).payload};
-  }
   // Few vectors, so that they meet.
   uint32_t Vector() { return static_cast<uint32_t>(0x30 + Number(20)); }
   Message Line() {
@@ -60,37 +51,14 @@ class Generator {
     constexpr uint64_t kOffsets[] = {0x00, 0x10, 0x40, 0x12, 0x800};
     constexpr uint8_t kWidths[] = {1, 2, 4, 8};
     hv_access access{};
-    access.width = Number(20) == 0 ? static_cast<uint8_t>(Number(256)) : kWidths[Number(4)];
+    access.width = OneIn(20) ? Byte() : OneOf(kWidths);
     access.space = static_cast<uint8_t>(Number(2));
-    access.address = access.space == HV_SPACE_PORT ? kPorts[Number(std::size(kPorts))]
-                                                   : HV_IOAPIC_BASE + kOffsets[Number(5)];
-    access.data = Number(2) == 0 ? random_() : 0x10 + Number(0x30);
-    return Of(HV_ENDPOINT(HV_ROLE_KERNEL, Number(64)), kKinds[Number(3)], access);
+    access.address =
+        access.space == HV_SPACE_PORT ? OneOf(kPorts) : HV_IOAPIC_BASE + OneOf(kOffsets);
+    access.data = Number(2) == 0 ? Number() : 0x10 + Number(0x30);
+    return Of(HV_ENDPOINT(HV_ROLE_KERNEL, Number(64)), OneOf(kKinds), access);
   }
-  Message Noise() {
-    Message message;
-    message.from = static_cast<uint32_t>(random_());
-    message.kind = static_cast<uint16_t>(Number(HV_KIND_COUNT));
-    message.tag = static_cast<uint32_t>(random_());
-    for (uint8_t& byte : message.payload) byte = static_cast<uint8_t>(random_());
-    return message;
-  }
-
-  std::mt19937_64 random_;
 };
-
-void ExpectOneAnswer(const Message& message, const std::vector<Outgoing>& sent) {
-  const bool awaited = message.kind == HV_KIND_READ || message.kind == HV_KIND_WRITE;
-  const auto is_answer = [](const Outgoing& out) {
-    return out.kind == HV_KIND_READ_DONE || out.kind == HV_KIND_WRITE_DONE;
-  };
-  ASSERT_EQ(std::count_if(sent.begin(), sent.end(), is_answer), awaited ? 1 : 0);
-  if (!awaited) return;
-  const Outgoing& answer = *std::find_if(sent.begin(), sent.end(), is_answer);
-  EXPECT_EQ(answer.to, message.from);
-  EXPECT_EQ(answer.tag, message.tag);
-  EXPECT_EQ(answer.kind, message.kind == HV_KIND_READ ? HV_KIND_READ_DONE : HV_KIND_WRITE_DONE);
-}
 
 void ExpectInRange(const State& s) {
   for (uint64_t bits : s.ioapic.entries) {
@@ -115,7 +83,7 @@ TEST(IoapicFuzzTest, AnyMessagesInAnyOrder) {
     twin.sent.clear();
     service.Handle(message);
     twin.Handle(message);
-    ExpectOneAnswer(message, service.sent);
+    service::ExpectOneAnswer(message, service.sent);
     ExpectInRange(service.state);
     const bool output = I8259Pair(service.state.pics).output();
     ASSERT_EQ(service.state.intr_asserted, output ? 1u : 0u) << "vcpu_svc knows";
@@ -132,12 +100,8 @@ TEST(IoapicFuzzTest, EveryReachableStateSurvivesItsExport) {
     service.Handle(generator.Next());
     service.sent.clear();
     if (i % 20 != 0) continue;
-    const auto bytes = service.core().Export(&service.state);
-    ASSERT_TRUE(bytes.ok());
-    State back{};
-    const absl::Status status = service.core().Import(&back, *bytes);
-    ASSERT_TRUE(status.ok()) << status.message();
-    ASSERT_EQ(std::memcmp(&back, &service.state, sizeof(back)), 0);
+    service::ExpectSurvivesExport(service.core(), service.state);
+    if (HasFatalFailure()) return;
   }
 }
 
@@ -146,10 +110,7 @@ TEST(IoapicFuzzTest, ForgedStatesAreRefusedOrServed) {
   TestService service;
   const std::string good = *service.core().Export(&service.state);
   for (int i = 0; i < 5'000; ++i) {
-    std::string bytes = good;
-    for (uint64_t flips = 1 + generator.Number(8); flips > 0; --flips) {
-      bytes[generator.Number(bytes.size())] = static_cast<char>(generator.Number(256));
-    }
+    std::string bytes = generator.Damaged(good, 8);
     bytes.resize(generator.Number(bytes.size() + 1));
     if (!service.core().Import(&service.state, bytes).ok()) continue;
     for (int j = 0; j < 10; ++j) service.Handle(generator.Next());

@@ -46,10 +46,8 @@ class MmuCoreTest : public testing::Test {
   }
 
   static Message Access(uint16_t kind, uint8_t space, uint64_t address) {
-    Message message{.from = kVcpu, .kind = kind, .tag = 77};
-    const hv_access access{.address = address, .data = 0x55, .width = 4, .space = space};
-    std::memcpy(message.payload.data(), &access, sizeof(access));
-    return message;
+    return Message::Of(kVcpu, kind, 77,
+                       hv_access{.address = address, .data = 0x55, .width = 4, .space = space});
   }
   // What the core sends for a message it takes.
   std::vector<Outgoing> Handle(const Message& message) {
@@ -176,11 +174,9 @@ TEST_F(MmuCoreTest, BadStatesAreRefusedAndLeaveTheOldOne) {
 }
 
 Message StoreOf(uint64_t address, uint32_t length) {
-  Message message{.from = HV_ENDPOINT(HV_ROLE_VCPU, 0), .kind = HV_KIND_STORE, .tag = 5};
   hv_store store{.address = address, .length = length};
   std::memset(store.bytes, 0xab, sizeof(store.bytes));
-  std::memcpy(message.payload.data(), &store, sizeof(store));
-  return message;
+  return Message::Of(HV_ENDPOINT(HV_ROLE_VCPU, 0), HV_KIND_STORE, 5, store);
 }
 
 TEST(MmuCoreStoreTest, BytesAreStoredAndTheSenderIsTold) {

@@ -5,6 +5,7 @@
 #include "abi/message.h"
 #include "abi/platform.h"
 #include "abi/route_table.h"
+#include "service/access.h"
 #include "timer_svc/rate.h"
 
 namespace hv::timer {
@@ -20,13 +21,8 @@ constexpr uint32_t kPitLine = 1u << HV_GSI_PIT, kRtcLine = 1u << HV_GSI_RTC;
 
 // An access a CPU can make to the places of this service.
 bool WellFormed(const hv_access& access) {
-  if (access.space == HV_SPACE_PORT) {
-    return (access.width == 1 || access.width == 2 || access.width == 4) &&
-           access.address <= 0xffff;
-  }
-  return access.space == HV_SPACE_MMIO &&
-         (access.width == 1 || access.width == 2 || access.width == 4 || access.width == 8) &&
-         access.address - HV_HPET_BASE < HV_HPET_BYTES;
+  return service::IsPortAccess(access) ||
+         service::IsMmioAccess(access, HV_HPET_BASE, HV_HPET_BYTES);
 }
 
 }  // namespace
@@ -116,13 +112,12 @@ class TimerCore::Step {
   bool Read(const Message& message) {
     const auto access = message.As<hv_access>();
     const bool known = WellFormed(access);
-    uint64_t value = known ? 0 : UINT64_MAX;
+    uint64_t value = UINT64_MAX;
     if (known && access.space == HV_SPACE_MMIO) {
       value = hpet_.Read(access.address - HV_HPET_BASE, access.width, HpetTick());
     } else if (known) {
-      for (uint32_t i = 0; i < access.width; ++i) {
-        value |= uint64_t{ReadPort(static_cast<uint16_t>(access.address + i))} << (8 * i);
-      }
+      value = service::ReadBytes(
+          access, [&](uint64_t port) { return ReadPort(static_cast<uint16_t>(port)); });
     }
     actions_.Send(message.from, HV_KIND_READ_DONE, message.tag, hv_access_done{.data = value});
     return known;
@@ -135,10 +130,8 @@ class TimerCore::Step {
       hpet_.Write(access.address - HV_HPET_BASE, access.width, access.data, HpetTick());
       return true;
     }
-    for (uint32_t i = 0; i < access.width; ++i) {
-      WritePort(static_cast<uint16_t>(access.address + i),
-                static_cast<uint8_t>(access.data >> (8 * i)));
-    }
+    service::WriteBytes(
+        access, [&](uint64_t port, uint8_t byte) { WritePort(static_cast<uint16_t>(port), byte); });
     return true;
   }
 

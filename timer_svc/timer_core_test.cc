@@ -22,7 +22,7 @@ TEST_F(TimerCoreTest, ResetWantsNoTick) {
 
 TEST_F(TimerCoreTest, AReadIsAnsweredToWhoAskedWithItsTag) {
   service_.Send(HV_ENDPOINT(HV_ROLE_KERNEL, 5), HV_KIND_READ,
-                TestService::Access(HV_SPACE_PORT, HV_PORT_PM_TIMER, 4, 0), 99);
+                service::AccessTo(HV_SPACE_PORT, HV_PORT_PM_TIMER, 4), 99);
   ASSERT_EQ(service_.sent.size(), 1u);
   EXPECT_EQ(service_.sent[0].to, HV_ENDPOINT(HV_ROLE_KERNEL, 5));
   EXPECT_EQ(service_.sent[0].kind, HV_KIND_READ_DONE);
@@ -31,20 +31,20 @@ TEST_F(TimerCoreTest, AReadIsAnsweredToWhoAskedWithItsTag) {
 
 TEST_F(TimerCoreTest, APostedWriteIsServedAndNotAnswered) {
   EXPECT_TRUE(service_.Send(TestService::kCpu, HV_KIND_WRITE_POSTED,
-                            TestService::Access(HV_SPACE_PORT, HV_PORT_SPEAKER, 1, 3)));
+                            service::AccessTo(HV_SPACE_PORT, HV_PORT_SPEAKER, 1, 3)));
   EXPECT_TRUE(service_.sent.empty());
   EXPECT_EQ(service_.In(HV_PORT_SPEAKER) & 3, 3);
 }
 
 TEST_F(TimerCoreTest, MalformedAccessesAreRefusedButAnswered) {
   const hv_access malformed[] = {
-      TestService::Access(HV_SPACE_PORT, 0x40, 0, 0),
-      TestService::Access(HV_SPACE_PORT, 0x40, 8, 0),
-      TestService::Access(HV_SPACE_PORT, 0x10040, 1, 0),
-      TestService::Access(HV_SPACE_MMIO, HV_HPET_BASE, 3, 0),
-      TestService::Access(HV_SPACE_MMIO, HV_HPET_BASE - 8, 8, 0),
-      TestService::Access(HV_SPACE_MMIO, HV_HPET_BASE + HV_HPET_BYTES, 8, 0),
-      TestService::Access(static_cast<hv_space>(9), 0x40, 1, 0),
+      service::AccessTo(HV_SPACE_PORT, 0x40, 0),
+      service::AccessTo(HV_SPACE_PORT, 0x40, 8),
+      service::AccessTo(HV_SPACE_PORT, 0x10040, 1),
+      service::AccessTo(HV_SPACE_MMIO, HV_HPET_BASE, 3),
+      service::AccessTo(HV_SPACE_MMIO, HV_HPET_BASE - 8, 8),
+      service::AccessTo(HV_SPACE_MMIO, HV_HPET_BASE + HV_HPET_BYTES, 8),
+      service::AccessTo(static_cast<hv_space>(9), 0x40, 1),
   };
   for (const hv_access& access : malformed) {
     EXPECT_FALSE(service_.Send(TestService::kCpu, HV_KIND_READ, access));

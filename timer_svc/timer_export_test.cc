@@ -1,9 +1,8 @@
-#include <cstring>
 #include <functional>
-#include <iterator>
 
 #include "gtest/gtest.h"
 #include "proto/hv/v1/timer_state.pb.h"
+#include "service/test_export.h"
 #include "timer_svc/test_service.h"
 
 namespace hv::timer {
@@ -33,11 +32,7 @@ void MakeBusy(TestService& service) {
 TEST(TimerExportTest, WhatComesBackIsTheSameState) {
   TestService service(2);
   MakeBusy(service);
-  const auto bytes = service.core().Export(&service.state);
-  ASSERT_TRUE(bytes.ok());
-  State back{};
-  ASSERT_TRUE(service.core().Import(&back, *bytes).ok());
-  EXPECT_EQ(std::memcmp(&back, &service.state, sizeof(back)), 0);
+  service::ExpectSurvivesExport(service.core(), service.state);
 }
 
 TEST(TimerExportTest, WhatComesBackGoesOn) {
@@ -66,8 +61,6 @@ TEST(TimerExportTest, AMachineOfOtherSizeIsRefused) {
 TEST(TimerExportTest, EveryValueOutOfRangeIsRefusedAndChangesNothing) {
   TestService service(2);
   MakeBusy(service);
-  const State before = service.state;
-  const std::string good = *service.core().Export(&service.state);
   const std::function<void(Proto&)> forgeries[] = {
       [](Proto& p) { p.add_counters(); },
       [](Proto& p) { p.mutable_counters(0)->set_reload(0); },
@@ -96,15 +89,7 @@ TEST(TimerExportTest, EveryValueOutOfRangeIsRefusedAndChangesNothing) {
       [](Proto& p) { p.mutable_rtc()->set_index(0x100); },
       [](Proto& p) { p.mutable_deadlines()->RemoveLast(); },
   };
-  for (size_t i = 0; i < std::size(forgeries); ++i) {
-    Proto forged;
-    ASSERT_TRUE(forged.ParseFromString(good));
-    forgeries[i](forged);
-    EXPECT_EQ(service.core().Import(&service.state, forged.SerializeAsString()).code(),
-              absl::StatusCode::kInvalidArgument)
-        << "forgery " << i;
-    EXPECT_EQ(std::memcmp(&before, &service.state, sizeof(before)), 0);
-  }
+  service::ExpectForgeriesRefused<Proto>(service.core(), service.state, forgeries);
 }
 
 }  // namespace

@@ -1,29 +1,26 @@
 // Random messages, times and states for the whole service: it answers each access exactly once,
 // sends no more than a step may, never asks for a tick that leads nowhere, and does the same again
 // from the same bytes.
-#include <algorithm>
 #include <cstring>
-#include <iterator>
-#include <random>
 
 #include "gtest/gtest.h"
+#include "service/test_export.h"
+#include "service/test_messages.h"
 #include "timer_svc/test_service.h"
 
 namespace hv::timer {
 namespace {
 
 using service::Message;
-using service::Outgoing;
 
 constexpr uint32_t kCpus = HV_MAX_VCPUS;
 
-class Generator {
+class Generator : public service::RandomMessages {
  public:
-  explicit Generator(uint32_t seed) : random_(seed) {}
+  using RandomMessages::RandomMessages;
 
-  uint64_t Number(uint64_t below) { return random_() % below; }
   // Mostly short, sometimes days.
-  uint64_t Interval() { return random_() >> (20 + Number(44)) % 64 >> 8; }
+  uint64_t Interval() { return Number() >> (20 + Number(44)) % 64 >> 8; }
   Message Next(uint64_t now_ns) {
     switch (Number(10)) {
       case 0: return Noise();
@@ -32,7 +29,7 @@ class Generator {
         return Of(TestService::kVcpu, HV_KIND_DEADLINE_SET,
                   hv_deadline{.time_ns = Number(4) == 0 ? Number(2) : now_ns + Number(1 << 20),
                               .vcpu = static_cast<uint32_t>(Number(kCpus + 1)),
-                              .generation = static_cast<uint32_t>(random_())});
+                              .generation = Word()});
       case 3:
       case 4: return Access(HV_SPACE_MMIO, HpetAddress());
       default: return Access(HV_SPACE_PORT, Port());
@@ -40,21 +37,14 @@ class Generator {
   }
 
  private:
-  template <typename T>
-  Message Of(uint32_t from, uint16_t kind, const T& payload) {
-    return {.from = from,
-            .kind = kind,
-            .tag = static_cast<uint32_t>(random_()),
-            .payload = Outgoing::Of(0, kind, 0, payload).payload};
-  }
   uint64_t HpetAddress() {
     constexpr uint64_t kOffsets[] = {0x000, 0x010, 0x020, 0x0f0, 0x100, 0x108,
                                      0x120, 0x128, 0x140, 0x148, 0x160};
-    return HV_HPET_BASE + kOffsets[Number(std::size(kOffsets))] + (Number(4) == 0 ? 4 : 0);
+    return HV_HPET_BASE + OneOf(kOffsets) + (Number(4) == 0 ? 4 : 0);
   }
   uint64_t Port() {
     constexpr uint64_t kPorts[] = {0x40, 0x41, 0x42, 0x43, 0x61, 0x70, 0x71, 0x608, 0x60a};
-    return kPorts[Number(std::size(kPorts))];
+    return OneOf(kPorts);
   }
   Message Access(hv_space space, uint64_t address) {
     constexpr uint16_t kKinds[] = {HV_KIND_READ, HV_KIND_WRITE, HV_KIND_WRITE_POSTED};
@@ -62,34 +52,11 @@ class Generator {
     hv_access access{};
     access.space = static_cast<uint8_t>(space);
     access.address = address;
-    access.width = Number(20) == 0 ? static_cast<uint8_t>(Number(256)) : kWidths[Number(6)];
-    access.data = random_() >> Number(64);
-    return Of(HV_ENDPOINT(HV_ROLE_KERNEL, Number(64)), kKinds[Number(3)], access);
+    access.width = OneIn(20) ? Byte() : OneOf(kWidths);
+    access.data = Number() >> Number(64);
+    return Of(HV_ENDPOINT(HV_ROLE_KERNEL, Number(64)), OneOf(kKinds), access);
   }
-  Message Noise() {
-    Message message;
-    message.from = static_cast<uint32_t>(random_());
-    message.kind = static_cast<uint16_t>(Number(HV_KIND_COUNT));
-    message.tag = static_cast<uint32_t>(random_());
-    for (uint8_t& byte : message.payload) byte = static_cast<uint8_t>(random_());
-    return message;
-  }
-
-  std::mt19937_64 random_;
 };
-
-void ExpectOneAnswer(const Message& message, const std::vector<Outgoing>& sent) {
-  const bool awaited = message.kind == HV_KIND_READ || message.kind == HV_KIND_WRITE;
-  const auto is_answer = [](const Outgoing& out) {
-    return out.kind == HV_KIND_READ_DONE || out.kind == HV_KIND_WRITE_DONE;
-  };
-  ASSERT_EQ(std::count_if(sent.begin(), sent.end(), is_answer), awaited ? 1 : 0);
-  if (!awaited) return;
-  const Outgoing& answer = *std::find_if(sent.begin(), sent.end(), is_answer);
-  EXPECT_EQ(answer.to, message.from);
-  EXPECT_EQ(answer.tag, message.tag);
-  EXPECT_EQ(answer.kind, message.kind == HV_KIND_READ ? HV_KIND_READ_DONE : HV_KIND_WRITE_DONE);
-}
 
 // At one instant a few ticks at the most may be due (deadlines that did not fit), then the next is
 // later.
@@ -123,7 +90,7 @@ TEST(TimerFuzzTest, AnyMessagesAtAnyTime) {
     twin.sent.clear();
     service.Handle(message);
     twin.Handle(message);
-    ExpectOneAnswer(message, service.sent);
+    service::ExpectOneAnswer(message, service.sent);
     ASSERT_EQ(std::memcmp(&service.state, &twin.state, sizeof(State)), 0);
     ASSERT_EQ(service.wake_at_ns, twin.wake_at_ns);
     ExpectProgress(service);
@@ -144,12 +111,8 @@ TEST(TimerFuzzTest, EveryReachableStateSurvivesItsExport) {
     service.Handle(generator.Next(service.now_ns));
     service.sent.clear();
     if (i % 20 != 0) continue;
-    const auto bytes = service.core().Export(&service.state);
-    ASSERT_TRUE(bytes.ok());
-    State back{};
-    const absl::Status status = service.core().Import(&back, *bytes);
-    ASSERT_TRUE(status.ok()) << status.message();
-    ASSERT_EQ(std::memcmp(&back, &service.state, sizeof(back)), 0);
+    service::ExpectSurvivesExport(service.core(), service.state);
+    if (HasFatalFailure()) return;
   }
 }
 
@@ -161,12 +124,8 @@ TEST(TimerFuzzTest, ForgedStatesAreRefusedOrServed) {
   const std::string good = *service.core().Export(&service.state);
   int served = 0;
   for (int i = 0; i < 20'000; ++i) {
-    std::string bytes = good;
-    for (uint64_t flips = 1 + generator.Number(6); flips > 0; --flips) {
-      bytes[generator.Number(bytes.size())] = static_cast<char>(generator.Number(256));
-    }
     TestService successor(kCpus);
-    if (!successor.core().Import(&successor.state, bytes).ok()) continue;
+    if (!successor.core().Import(&successor.state, generator.Damaged(good, 6)).ok()) continue;
     ++served;
     successor.now_ns = generator.Interval();
     successor.Tick();

@@ -3,7 +3,6 @@
 #pragma once
 
 #include <cstdint>
-#include <cstring>
 #include <vector>
 
 #include "abi/endpoint.h"
@@ -47,9 +46,7 @@ class TestMachine {
   // One step, committed. What it sent is in `sent`, whether it was refused in `refused`.
   template <typename T>
   void Step(uint32_t from, uint16_t kind, const T& payload, uint32_t tag = 0) {
-    service::Message message{.from = from, .kind = kind, .tag = tag};
-    std::memcpy(message.payload.data(), &payload, sizeof(payload));
-    Step(message);
+    Step(service::Message::Of(from, kind, tag, payload));
   }
   void Step(const service::Message& message) {
     service::Actions actions;

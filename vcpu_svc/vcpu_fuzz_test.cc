@@ -38,9 +38,7 @@ class Fuzzer {
  private:
   template <typename T>
   service::Message Message(uint32_t from, uint16_t kind, const T& payload) {
-    service::Message message{.from = from, .kind = kind, .tag = Number()};
-    std::memcpy(message.payload.data(), &payload, sizeof(payload));
-    return message;
+    return service::Message::Of(from, kind, Number(), payload);
   }
   uint32_t Vcpu() { return TestMachine::Endpoint(OneIn(50) ? Number() & 0xffff : Below(cpus_)); }
 

@@ -1,11 +1,10 @@
 #include "device_svc/power/power_core.h"
 
-#include <algorithm>
-
 #include "abi/endpoint.h"
 #include "abi/platform.h"
 #include "abi/route_table.h"
 #include "device_svc/power/reset_control.h"
+#include "service/access.h"
 
 namespace hv::power {
 namespace {
@@ -16,9 +15,6 @@ using service::Message;
 constexpr uint32_t kIoapic = HV_ENDPOINT(HV_ROLE_IOAPIC, 0);
 constexpr uint64_t kEventBytes = 4, kControlBytes = 2;
 constexpr uint8_t kAbsent = 0xff;
-
-// Wider accesses are byte accesses to the ports that follow.
-uint32_t Bytes(const hv_access& access) { return std::min<uint32_t>(access.width, 8); }
 
 // Whether `port` is one of `bytes` from `first`.
 bool In(uint64_t port, uint64_t first, uint64_t bytes) { return port - first < bytes; }
@@ -68,13 +64,9 @@ hv_machine_event PowerCore::WriteByte(State& state, uint64_t port, uint8_t value
 }
 
 hv_access_done PowerCore::Read(State& state, const hv_access& access) const {
-  hv_access_done done{};
-  for (uint32_t i = 0; i < Bytes(access); ++i) {
-    const uint64_t byte =
-        access.space == HV_SPACE_PORT ? ReadByte(state, access.address + i) : kAbsent;
-    done.data |= byte << (8 * i);
-  }
-  return done;
+  return {.data = service::ReadBytes(access, [&](uint64_t port) {
+            return access.space == HV_SPACE_PORT ? ReadByte(state, port) : kAbsent;
+          })};
 }
 
 hv_access_done PowerCore::Write(State& state, const hv_access& access) const {
@@ -86,9 +78,9 @@ hv_access_done PowerCore::Write(State& state, const hv_access& access) const {
     done.event_value = static_cast<uint32_t>(access.data);
     return done;
   }
-  for (uint32_t i = 0; i < Bytes(access) && done.event == HV_MACHINE_EVENT_NONE; ++i) {
-    done.event = WriteByte(state, access.address + i, static_cast<uint8_t>(access.data >> (8 * i)));
-  }
+  service::WriteBytes(access, [&](uint64_t port, uint8_t byte) {
+    if (done.event == HV_MACHINE_EVENT_NONE) done.event = WriteByte(state, port, byte);
+  });
   return done;
 }
 

@@ -6,6 +6,7 @@
 
 #include "abi/endpoint.h"
 #include "abi/route_table.h"
+#include "service/access.h"
 
 namespace hv::serial {
 namespace {
@@ -18,13 +19,10 @@ constexpr uint32_t kHost = HV_ENDPOINT(HV_ROLE_HOST, 0);
 constexpr uint64_t kPorts = 8;
 constexpr uint8_t kAbsent = 0xff;
 
-// Wider accesses are byte accesses to the ports that follow.
-uint32_t Bytes(const hv_access& access) { return std::min<uint32_t>(access.width, 8); }
-
-// The register of the access's byte `i`, if it is one of a UART at `port`.
-std::optional<UartRegister> RegisterOf(const hv_access& access, uint32_t i, uint16_t port) {
-  const uint64_t offset = access.address + i - port;
-  if (access.space != HV_SPACE_PORT || offset >= kPorts) return std::nullopt;
+// The register at `port`, if it is one of a UART at `first`.
+std::optional<UartRegister> RegisterAt(uint64_t port, uint16_t first) {
+  const uint64_t offset = port - first;
+  if (offset >= kPorts) return std::nullopt;
   return static_cast<UartRegister>(offset);
 }
 
@@ -37,20 +35,18 @@ void SerialCore::Reset(State& state, uint64_t, Actions&) const {
 }
 
 uint64_t SerialCore::Read(State& state, const hv_access& access) const {
-  uint64_t value = 0;
-  for (uint32_t i = 0; i < Bytes(access); ++i) {
-    const auto reg = RegisterOf(access, i, config_.port);
-    const uint64_t byte = reg ? Uart(state.uart).Read(*reg) : kAbsent;
-    value |= byte << (8 * i);
-  }
-  return value;
+  return service::ReadBytes(access, [&](uint64_t port) {
+    const auto reg = RegisterAt(port, config_.port);
+    return reg && access.space == HV_SPACE_PORT ? Uart(state.uart).Read(*reg) : kAbsent;
+  });
 }
 
 void SerialCore::Write(State& state, const hv_access& access) const {
-  for (uint32_t i = 0; i < Bytes(access); ++i) {
-    const auto reg = RegisterOf(access, i, config_.port);
-    if (reg) Uart(state.uart).Write(*reg, static_cast<uint8_t>(access.data >> (8 * i)));
-  }
+  if (access.space != HV_SPACE_PORT) return;
+  service::WriteBytes(access, [&](uint64_t port, uint8_t byte) {
+    const auto reg = RegisterAt(port, config_.port);
+    if (reg) Uart(state.uart).Write(*reg, byte);
+  });
 }
 
 bool SerialCore::IsData(const hv_access& access) const {

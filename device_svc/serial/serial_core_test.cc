@@ -39,7 +39,7 @@ TEST_F(SerialCoreTest, WideAccessesAreBytesInARow) {
 
 TEST_F(SerialCoreTest, MemoryIsNotItsBusiness) {
   hv_access access{.address = kScr, .data = 0x5a, .width = 1, .space = HV_SPACE_MMIO};
-  EXPECT_TRUE(port_.Handle(TestPort::kVcpu, HV_KIND_WRITE_POSTED, 0, access));
+  EXPECT_TRUE(port_.Handle(TestPort::kCpu, HV_KIND_WRITE_POSTED, 0, access));
   EXPECT_EQ(port_.In(kScr), 0u);
 }
 
@@ -50,7 +50,7 @@ TEST_F(SerialCoreTest, PostedWritesAreNotAnswered) {
 
 TEST_F(SerialCoreTest, OtherKindsAreRefused) {
   EXPECT_FALSE(port_.Handle(TestPort::kHost, HV_KIND_POWER_BUTTON, 0, uint8_t{0}));
-  EXPECT_FALSE(port_.Handle(TestPort::kVcpu, HV_KIND_COUNT, 0, uint8_t{0}));
+  EXPECT_FALSE(port_.Handle(TestPort::kCpu, HV_KIND_COUNT, 0, uint8_t{0}));
 }
 
 TEST_F(SerialCoreTest, CharactersLeaveAtOnce) {

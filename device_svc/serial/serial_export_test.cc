@@ -7,10 +7,10 @@ namespace {
 constexpr uint16_t kData = TestPort::kPort, kIer = kData + 1, kFcr = kData + 2, kLcr = kData + 3,
                    kMcr = kData + 4, kScr = kData + 7;
 
-std::string ExportOf(const TestPort& port) { return *port.core.Export(&port.state); }
+std::string ExportOf(TestPort& port) { return *port.core().Export(&port.state); }
 
 absl::Status ImportTo(TestPort& port, const hv::v1::SerialServiceState& state) {
-  return port.core.Import(&port.state, state.SerializeAsString());
+  return port.core().Import(&port.state, state.SerializeAsString());
 }
 
 // Every register, both queues and the FIFO hold something, the input queue goes round its end.
@@ -32,7 +32,7 @@ void Fill(TestPort& port) {
 TEST(SerialExportTest, AnImportedPortGoesOnWhereTheExportedWas) {
   TestPort from, to;
   Fill(from);
-  ASSERT_TRUE(to.core.Import(&to.state, ExportOf(from)).ok());
+  ASSERT_TRUE(to.core().Import(&to.state, ExportOf(from)).ok());
   EXPECT_EQ(ExportOf(to), ExportOf(from));
   to.wake_at_ns = to.now_ns;  // the runtime's tick after an import
   from.lines = to.lines = {};
@@ -72,7 +72,7 @@ TEST(SerialExportTest, WhatHasNoRoomIsRefusedWithTheLimits) {
 
 TEST(SerialExportTest, OtherBytesAreRefused) {
   TestPort port;
-  EXPECT_FALSE(port.core.Import(&port.state, "\xff\xff").ok());
+  EXPECT_FALSE(port.core().Import(&port.state, "\xff\xff").ok());
 }
 
 TEST(SerialExportTest, BitsThatRegistersDoNotHaveAreDropped) {

@@ -42,9 +42,10 @@ BEGIN(fsgsbase)
   mov $0xfffff000, %edx
   mov %fs:0x1000(%edx), %rcx
   EXPECT_EQ(SCRATCH, %rcx)
-  /* LEA and others know no base. */
+  /* LEA and others know no base (the prefix by hand: the assembler warns of it). */
   mov $5, %edx
-  lea %fs:1(%rdx), %rcx
+  .byte 0x64
+  lea 1(%rdx), %rcx
   EXPECT_EQ($6, %rcx)
   /* 32-bit writes clear the upper half; addresses that are not canonical do not go in. */
   mov $0xffff800000000000, %rcx
