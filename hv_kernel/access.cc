@@ -34,7 +34,7 @@ Payload PackAccess(hv_space space, const Exit& exit) {
   return Pack(access);
 }
 
-StopReport ReportOf(const hv_access_done& done) {
+AccessServer::MachineEvent EventOf(const hv_access_done& done) {
   switch (done.event) {
     case HV_MACHINE_EVENT_POWER_OFF: return {.cause = StopCause::kPowerOff};
     case HV_MACHINE_EVENT_RESET: return {.cause = StopCause::kReset};
@@ -77,7 +77,7 @@ AccessServer::Result AccessServer::Read(hv_space space, const Exit& exit, VcpuEn
   const auto done = Unpack<hv_access_done>(*answer);
   vcpu.CompleteRead(done.data & AllOnes(exit.width));
   if (!IsMachineEvent(to.endpoint, done)) return Result::kGoOn;
-  event_ = ReportOf(done);
+  event_ = EventOf(done);
   return Result::kMachineEvent;
 }
 
@@ -96,7 +96,7 @@ AccessServer::Result AccessServer::Write(hv_space space, const Exit& exit) {
   statistics_.requests[role].Add();
   const auto done = Unpack<hv_access_done>(*answer);
   if (!IsMachineEvent(to.endpoint, done)) return Result::kGoOn;
-  event_ = ReportOf(done);
+  event_ = EventOf(done);
   return Result::kMachineEvent;
 }
 

@@ -20,11 +20,17 @@ class AccessServer {
   AccessServer(const Router& router, const LineMap& lines, Statistics& statistics)
       : router_(router), lines_(lines), statistics_(statistics) {}
 
+  // On the path of an exit: general registers alone (VcpuEngine).
   // REQUIRES: exit.reason is one of kPortRead ... kCr8Write. Completes the exit at `vcpu` unless
   // the machine is stopping. After kMachineEvent, `event()` says what the guest asked for.
   Result Serve(const Exit& exit, VcpuEngine& vcpu);
 
-  const StopReport& event() const { return event_; }
+  // Why the machine is to stop.
+  struct MachineEvent {
+    StopCause cause = StopCause::kRequested;
+    uint32_t value = 0;
+  };
+  const MachineEvent& event() const { return event_; }
 
  private:
   Result Read(hv_space space, const Exit& exit, VcpuEngine& vcpu);
@@ -34,7 +40,7 @@ class AccessServer {
   const Router& router_;
   const LineMap& lines_;
   Statistics& statistics_;
-  StopReport event_;
+  MachineEvent event_;
 };
 
 }  // namespace hv

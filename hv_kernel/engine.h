@@ -48,12 +48,23 @@ struct Exit {
 };
 
 // One guest CPU. All calls from the one thread that runs it.
+//
+// Extended state (x87, SSE, AVX, MXCSR) takes longer to save and restore than the rest of an exit.
+// RunHolding() may therefore leave the guest's in the thread's registers. Until ReleaseRegisters()
+// the thread then runs nothing but code compiled with GENERAL_REGISTERS_COPTS (base), and of this
+// class calls only Complete*(), CanTake*(), Request*Window() and RunHolding() itself. System calls
+// and signal handlers keep the registers and may come at any time.
 class VcpuEngine {
  public:
   virtual ~VcpuEngine() = default;
 
   // Runs the guest until something needs the loop. REQUIRES: the last exit was completed.
   virtual Exit Run() = 0;
+
+  // As Run(), but the guest's extended state may still be in the registers afterwards.
+  virtual Exit RunHolding() { return Run(); }
+  // Gives the registers back to the host. Nothing to do when it has them.
+  virtual void ReleaseRegisters() {}
 
   // Answers of the last exit. kPortWrite and kMmioWrite need none: the instruction has retired.
   virtual void CompleteRead(uint64_t value) = 0;

@@ -1,11 +1,8 @@
 #include "hv_kernel/injector.h"
 
 #include <atomic>
-#include <cstring>
-#include <memory>
 
 #include "abi/message.h"
-#include "hv_kernel/reset_state.h"
 
 namespace hv {
 namespace {
@@ -13,16 +10,6 @@ namespace {
 PendingEvent LoadPending(hv_vcpu_page& page) {
   // Pairs with vcpu_svc's release store when it publishes a generation.
   return PendingEvent(std::atomic_ref<uint64_t>(page.pending).load(std::memory_order_acquire));
-}
-
-// Applies a change of the whole register state. The engine accepts what reset_state.h makes: it is
-// a state a CPU can be in.
-template <typename Change>
-void ChangeState(VcpuEngine& engine, Change change) {
-  auto state = std::make_unique<hv_vcpu_state>();
-  engine.GetState(*state);
-  change(*state);
-  engine.SetState(*state).IgnoreError();
 }
 
 }  // namespace
@@ -47,13 +34,15 @@ Injector::Result Injector::Offer() {
     return Result::kNothing;
   }
   if (event.init()) {
-    ChangeState(engine_, [this](hv_vcpu_state& state) { ApplyInit(state, boot_cpu_); });
+    engine_.ReleaseRegisters();
+    Reset();
     activity_ = boot_cpu_ ? HV_ACTIVITY_RUNNING : HV_ACTIVITY_WAIT_FOR_SIPI;
     return Take(event, HV_PENDING_INIT);
   }
   if (event.sipi()) {
     if (activity_ == HV_ACTIVITY_WAIT_FOR_SIPI) {  // elsewhere a SIPI is ignored, SDM vol. 3, 9.4.4
-      ChangeState(engine_, [&](hv_vcpu_state& state) { ApplySipi(state, event.vector()); });
+      engine_.ReleaseRegisters();
+      StartUp(event.vector());
       activity_ = HV_ACTIVITY_RUNNING;
     }
     return Take(event, HV_PENDING_SIPI);

@@ -24,7 +24,8 @@ class Injector {
   Injector(hv_vcpu_page& page, VcpuEngine& engine, Line& reports, Line* pic, Statistics& statistics,
            bool boot_cpu);
 
-  // Looks at the page and acts. REQUIRES: the engine is between two instructions.
+  // Looks at the page and acts. On the path of an exit: general registers alone (VcpuEngine).
+  // REQUIRES: the engine is between two instructions.
   Result Offer();
 
   // HLT was executed: nothing runs until something is taken that ends it.
@@ -36,6 +37,9 @@ class Injector {
   hv_activity activity() const { return activity_; }
 
  private:
+  // INIT and SIPI change the whole register state. With the registers released.
+  void Reset();
+  void StartUp(uint8_t vector);
   Result Take(const PendingEvent& event, uint64_t what);
   Result OfferNmi(const PendingEvent& event);
   Result OfferInterrupt(const PendingEvent& event);

@@ -8,6 +8,8 @@
 
 namespace hv {
 
+// On the path of an exit (VcpuEngine): where guests run, a line is compiled to general registers
+// alone.
 class Line {
  public:
   virtual ~Line() = default;

@@ -13,7 +13,6 @@ namespace {
 
 constexpr int kSnapshotAttempts = 1000;
 constexpr uint64_t kPageBytes = 4096;
-constexpr Destination kHoleDestination{.endpoint = HV_ENDPOINT(HV_ROLE_MMU, 0)};
 
 // Copies word by word with relaxed loads: the writer may be storing meanwhile, and the generation
 // tells afterwards whether it was.
@@ -113,21 +112,6 @@ absl::Status Router::Adopt(const hv_route_table& copy) {
   memory_.assign(copy.slots, copy.slots + copy.slot_count);
   generation_ = copy.generation;
   return absl::OkStatus();
-}
-
-Destination Router::Find(hv_space space, uint64_t address) const {
-  const hv_route* route = nullptr;
-  if (space == HV_SPACE_PORT) {
-    const uint8_t index = address <= 0xffff ? port_index_[address] : kHole;
-    if (index != kHole) route = &ports_[index];
-  } else {
-    auto after = std::upper_bound(mmio_.begin(), mmio_.end(), address,
-                                  [](uint64_t a, const hv_route& r) { return a < r.first; });
-    if (after != mmio_.begin() && address <= std::prev(after)->last) route = &*std::prev(after);
-  }
-  if (route == nullptr) return kHoleDestination;
-  return {.endpoint = route->endpoint,
-          .posted_writes = (route->flags & HV_ROUTE_POSTED_WRITES) != 0};
 }
 
 }  // namespace hv

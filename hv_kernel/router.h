@@ -24,6 +24,7 @@ class Router {
   // the table breaks its own rules; names the entry.
   absl::Status Load(const hv_route_table& shared);
 
+  // On the path of an exit: general registers alone (VcpuEngine).
   // Whatever no route names is a hole, and holes belong to mmu_svc.
   Destination Find(hv_space space, uint64_t address) const;
 

@@ -49,7 +49,7 @@ std::optional<StopReport> RunControl::stopped() const {
 }
 
 bool RunControl::Proceed() {
-  if (running_.load(std::memory_order_relaxed)) return true;
+  if (running()) return true;
   std::unique_lock lock(mutex_);
   if (mode_ == Mode::kPaused) {
     ++parked_;

@@ -62,6 +62,8 @@ class RunControl {
   void ReportStop(StopReport report);
   // A vCPU thread's last call.
   void Leave();
+  // Whether Proceed() would return true at once.
+  bool running() const { return running_.load(std::memory_order_relaxed); }
   // True once the machine is stopping: waits for answers end.
   bool stopping() const { return stopping_.load(std::memory_order_relaxed); }
 

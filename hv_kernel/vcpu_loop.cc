@@ -1,3 +1,5 @@
+// On the path of an exit: compiled to general registers alone. Whatever else is called, is called
+// with the registers released (VcpuEngine).
 #include "hv_kernel/vcpu_loop.h"
 
 namespace hv {
@@ -13,16 +15,15 @@ VcpuLoop::VcpuLoop(const Parts& parts)
 void VcpuLoop::Run() {
   while (Attend() == Next::kGoOn) {
     if (!injector_.runnable()) {
-      parts_.statistics.halts_slept.Add();
-      parts_.halt_wait.WaitForAttention(
-          reinterpret_cast<const std::atomic<uint32_t>&>(parts_.page.attention));
+      Sleep();
       continue;
     }
-    const Exit exit = parts_.engine.Run();
+    const Exit exit = parts_.engine.RunHolding();
     parts_.statistics.exits[static_cast<size_t>(exit.reason)].Add();
     history_.Record(exit);
     if (Handle(exit) == Next::kStop) break;
   }
+  parts_.engine.ReleaseRegisters();
   parts_.control.Leave();
 }
 
@@ -33,8 +34,18 @@ VcpuLoop::Next VcpuLoop::Attend() {
   if (attention_.load(std::memory_order_relaxed) != 0) {
     attention_.exchange(0, std::memory_order_acquire);
   }
-  if (!parts_.control.Proceed()) return Next::kStop;
+  if (!parts_.control.running()) {
+    parts_.engine.ReleaseRegisters();
+    if (!parts_.control.Proceed()) return Next::kStop;
+  }
   return injector_.Offer() == Injector::Result::kStopping ? Next::kStop : Next::kGoOn;
+}
+
+void VcpuLoop::Sleep() {
+  parts_.statistics.halts_slept.Add();
+  parts_.engine.ReleaseRegisters();
+  parts_.halt_wait.WaitForAttention(
+      reinterpret_cast<const std::atomic<uint32_t>&>(parts_.page.attention));
 }
 
 VcpuLoop::Next VcpuLoop::Handle(const Exit& exit) {
@@ -42,30 +53,25 @@ VcpuLoop::Next VcpuLoop::Handle(const Exit& exit) {
     case ExitReason::kAttention:
     case ExitReason::kInterruptWindow: return Next::kGoOn;
     case ExitReason::kHalt: injector_.Halt(); return Next::kGoOn;
-    case ExitReason::kShutdown: ReportFailure(StopCause::kShutdown); return Next::kStop;
-    case ExitReason::kUnsupported: ReportFailure(StopCause::kUnsupported); return Next::kStop;
+    case ExitReason::kShutdown: return Fail(StopCause::kShutdown);
+    case ExitReason::kUnsupported: return Fail(StopCause::kUnsupported);
     default: break;
   }
   switch (access_.Serve(exit, parts_.engine)) {
     case AccessServer::Result::kGoOn: return Next::kGoOn;
-    case AccessServer::Result::kMachineEvent: {
-      StopReport report = access_.event();
-      report.vcpu = parts_.index;
-      parts_.control.ReportStop(std::move(report));
+    case AccessServer::Result::kMachineEvent:
+      parts_.engine.ReleaseRegisters();
+      ReportEvent(access_.event());
       return Next::kStop;
-    }
     case AccessServer::Result::kStopping: return Next::kStop;
   }
   return Next::kStop;
 }
 
-void VcpuLoop::ReportFailure(StopCause cause) {
-  StopReport report{.cause = cause, .vcpu = parts_.index};
-  report.detail = parts_.engine.Describe();
-  report.bytes_at_rip = parts_.engine.BytesAtRip();
-  report.last_exits = history_.Last();
-  parts_.engine.GetState(report.state.emplace());
-  parts_.control.ReportStop(std::move(report));
+VcpuLoop::Next VcpuLoop::Fail(StopCause cause) {
+  parts_.engine.ReleaseRegisters();
+  ReportFailure(cause);
+  return Next::kStop;
 }
 
 }  // namespace hv

@@ -48,7 +48,11 @@ class VcpuLoop {
   enum class Next { kGoOn, kStop };
 
   Next Attend();
+  void Sleep();
   Next Handle(const Exit& exit);
+  Next Fail(StopCause cause);
+  // With the registers released.
+  void ReportEvent(const AccessServer::MachineEvent& event);
   void ReportFailure(StopCause cause);
 
   Parts parts_;

@@ -6,6 +6,10 @@
 #define HEADER_MAGIC 0x1badb002
 
 #define COM1_DATA_READY 0x01
+#define COM1_LINE_CONTROL 0x3fb
+/* With it, the data port is the low byte of the divisor, and what is written there goes nowhere. */
+#define COM1_DIVISOR_ACCESS 0x80
+#define COM1_8N1 0x03
 #define COM1_SCRATCH 0x3ff
 #define PM_TIMER 0x608
 #define HPET_CONFIGURATION 0xfed00010
@@ -49,6 +53,26 @@ header:
   call report
 .endm
 
+/* All accesses of a kind that is posted, in bursts. After each, a read of the same service, so that the
+ * ring is empty before the next. */
+.macro TIME_BURSTS access, read
+  mov $BURSTS, %ebp
+  8: mov $BURST, %ebx
+  7: TIMED \access
+  dec %ebx
+  jnz 7b
+  \read
+  dec %ebp
+  jnz 8b
+.endm
+
+.macro END_INTERRUPT
+  mov %eax, APIC_END_OF_INTERRUPT
+.endm
+.macro READ_APIC
+  mov APIC_VERSION, %eax
+.endm
+
   .text
   .code32
   .globl start
@@ -61,24 +85,24 @@ start:
   MEASURE "port-read-timer", call read_pm_timer
   MEASURE "port-read-serial", call read_scratch
   MEASURE "mmio-read-timer", mov HPET_COUNTER, %eax
-  MEASURE "mmio-read-vcpu", mov APIC_VERSION, %eax
+  MEASURE "mmio-read-vcpu", READ_APIC
   MEASURE "port-write-serial", call write_scratch
-  MEASURE "posted-write-full", mov %eax, APIC_END_OF_INTERRUPT
+  MEASURE "posted-write-full", END_INTERRUPT
 
-  /* Bursts with a read of the same service after each, so that the ring is empty before the next. */
   call wait_for_byte
   call clear
-  mov $BURSTS, %ebp
-next_burst:
-  mov $BURST, %ebx
-next_posted:
-  TIMED mov %eax, APIC_END_OF_INTERRUPT
-  dec %ebx
-  jnz next_posted
-  mov APIC_VERSION, %eax
-  dec %ebp
-  jnz next_burst
+  TIME_BURSTS END_INTERRUPT, READ_APIC
   SAY "posted-write-burst"
+  call report
+
+  call wait_for_byte
+  call clear
+  mov $COM1_8N1 | COM1_DIVISOR_ACCESS, %al
+  call write_line_control
+  TIME_BURSTS "call write_divisor", "call read_scratch"
+  mov $COM1_8N1, %al
+  call write_line_control
+  SAY "posted-port-write-burst"
   call report
 
   /* How long a tick is: the HPET's counter beside the time-stamp counter. */
@@ -110,6 +134,14 @@ read_scratch:
   ret
 write_scratch:
   mov $COM1_SCRATCH, %edx
+  out %al, %dx
+  ret
+write_divisor:
+  mov $COM1_DATA, %edx
+  out %al, %dx
+  ret
+write_line_control:
+  mov $COM1_LINE_CONTROL, %edx
   out %al, %dx
   ret
 

@@ -27,6 +27,7 @@ KINDS = [
     ("port-write-serial", "answered port write (serial_svc)", None),
     ("posted-write-full", "posted MMIO write without pause (vcpu_svc)", None),
     ("posted-write-burst", "posted MMIO write, bursts of 16 (vcpu_svc)", 200),
+    ("posted-port-write-burst", "posted port write, bursts of 16 (serial_svc)", 200),
 ]
 LINE = re.compile(rb"(?:^|\n)([a-z-]+) min=(\w+) p50=(\w+) p99=(\w+)\r?\n")
 CLOCK = re.compile(rb"clock ticks=(\w+) hpet=(\w+)\r?\n")

@@ -16,13 +16,18 @@
 #include "absl/strings/str_cat.h"
 
 namespace hv::soft {
+
+namespace internal {
+constinit thread_local FaultContext fault_context;
+}  // namespace internal
+
 namespace {
+
+using internal::fault_context;
 
 constexpr int kSignals[] = {SIGFPE, SIGSEGV, SIGBUS, SIGILL};
 constexpr size_t kSignalStackBytes = 64 * 1024;
 constexpr unsigned long kHwcap2Fsgsbase = 1u << 1;
-
-thread_local FaultContext current;
 
 LeaveSite& HostFaultSite() {
   static LeaveSite site{.kind = LeaveKind::kHostFault};
@@ -35,16 +40,16 @@ struct sigaction previous[NSIG];
 void OnSignal(int signal, siginfo_t*, void* raw) {
   auto& registers = static_cast<ucontext_t*>(raw)->uc_mcontext.gregs;
   const auto pc = static_cast<uint64_t>(registers[REG_RIP]);
-  if (current.cpu == nullptr || pc < current.code_begin || pc >= current.code_end) {
+  if (fault_context.cpu == nullptr || pc < fault_context.code_begin || pc >= fault_context.code_end) {
     // Our own bug: let the signal take its course when the instruction is executed again.
     sigaction(signal, &previous[signal], nullptr);
     return;
   }
-  current.cpu->fault_pc = pc;
-  current.cpu->fault_signal = signal;
-  current.cpu->fault_trap = static_cast<int>(registers[REG_TRAPNO]);
+  fault_context.cpu->fault_pc = pc;
+  fault_context.cpu->fault_signal = signal;
+  fault_context.cpu->fault_trap = static_cast<int>(registers[REG_TRAPNO]);
   registers[REG_R11] = static_cast<greg_t>(reinterpret_cast<uint64_t>(&HostFaultSite()));
-  registers[REG_RIP] = static_cast<greg_t>(current.leave);
+  registers[REG_RIP] = static_cast<greg_t>(fault_context.leave);
 }
 
 void SetGsBase(uint64_t base) {
@@ -83,10 +88,8 @@ absl::Status InstallFaultHandlers() {
 }
 
 void BindThread(const FaultContext& context) {
-  // Not the Cpu alone: a new vCPU may have got the memory of one that is gone.
-  if (current == context) return;
   GiveSignalStack();
-  current = context;
+  fault_context = context;
   SetGsBase(reinterpret_cast<uint64_t>(context.cpu));
 }
 

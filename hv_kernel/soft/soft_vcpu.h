@@ -24,6 +24,8 @@ class SoftVcpu final : public VcpuEngine {
   ~SoftVcpu() override;
 
   Exit Run() override;
+  Exit RunHolding() override;
+  void ReleaseRegisters() override;
   void CompleteRead(uint64_t value) override;
   void CompleteWrite() override;
   void CompleteWithFault() override;
@@ -54,11 +56,11 @@ class SoftVcpu final : public VcpuEngine {
 
   SoftVcpu(CpuMemory cpu, CodeExchange& exchange, std::unique_ptr<TranslationCache> cache);
 
+  // What only code with all registers can do. False: cpu_->exit leaves.
   bool Satisfy(Need need);
   void Translate();
   void CleanUpCodeWrites();
   bool TakeHostFault();
-  void SpillVectorState();
   Exit NextWrite();
   bool Between() const;
   template <typename Delivery>
@@ -70,6 +72,7 @@ class SoftVcpu final : public VcpuEngine {
   std::shared_ptr<CodePeer> peer_;
   std::unique_ptr<TranslationCache> cache_;
   Dispatcher dispatcher_;
+  const FaultContext fault_context_;
   bool shut_down_ = false;
 };
 
