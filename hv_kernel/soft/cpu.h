@@ -47,6 +47,17 @@ struct TlbOrigin {
   bool global;
 };
 
+// A page without RAM, as a walk found it: accesses to it never go by the TLB, and should not walk
+// again.
+struct DevicePage {
+  uint64_t linear_page;  // kNoDevicePage: none
+  uint64_t physical_page;
+  bool writable;
+};
+inline constexpr uint64_t kNoDevicePage = 1;
+inline constexpr size_t kDevicePages = 16;
+constexpr size_t DevicePageSlot(uint64_t linear) { return (linear / kPageBytes) % kDevicePages; }
+
 // Where indirect jumps find translated code: direct-mapped by the low bits of the linear RIP.
 struct JumpCacheEntry {
   uint64_t tag;   // negated RIP
@@ -118,6 +129,7 @@ inline constexpr size_t kMaxPendingAccesses = 16;
 class PhysicalMemory;
 class CodeTracker;
 struct CodePeer;
+struct Instruction;
 
 struct Cpu {
   // --- Reached from generated code; offsets must stay below 2^31, hot fields first.
@@ -145,6 +157,7 @@ struct Cpu {
   TlbEntry tlb[kTlbCount][kTlbEntries];
   JumpCacheEntry jump_cache[kTlbCount][kJumpCacheEntries];
   TlbOrigin tlb_origin[kTlbCount][kTlbEntries];
+  DevicePage device_pages[kTlbCount][kDevicePages];
 
   // --- Architectural state.
   hv_segment_state segment[6];  // enum hv_segment_register
@@ -182,6 +195,8 @@ struct Cpu {
   PendingAccess writes[kMaxPendingAccesses];
   uint32_t write_count;
   uint32_t write_cursor;  // next to leave
+  // The load that has left to a device and ends with its answer (device_moves.h); null: none.
+  const Instruction* load;
   // Where the memory operands of the instruction running in slow mode are.
   struct Bounce {
     uint64_t linear;

@@ -3,6 +3,7 @@
 #include "hv_kernel/soft/memory/linear_access.h"
 #include "hv_kernel/soft/memory/tlb.h"
 #include "hv_kernel/soft/system/breakpoints.h"
+#include "hv_kernel/soft/system/device_moves.h"
 #include "hv_kernel/soft/system/events.h"
 
 namespace hv::soft {
@@ -43,7 +44,7 @@ Dispatcher::Turn Dispatcher::Give(Need need) {
 Need Dispatcher::Run() {
   code_ = 0;
   for (;;) {
-    if (code_ == 0 && FindCode() == Turn::kNeed) return need_;
+    if (code_ == 0 && FindCode(Wanted::kCode) == Turn::kNeed) return need_;
     if (code_ == 0) continue;
     const uint64_t code = code_;
     code_ = 0;
@@ -57,8 +58,8 @@ bool Dispatcher::NeedsSingle() const {
          AnyInstructionBreakpoint(cpu_);
 }
 
-// The translation of what is at cpu.rip into code_.
-Dispatcher::Turn Dispatcher::FindCode() {
+// The translation of what is at cpu.rip into code_. kBlock: and into found_, when it is a block's.
+Dispatcher::Turn Dispatcher::FindCode(Wanted wanted) {
   if (cpu_.code_write_count != 0 || HasMail()) return Give(Need::kInvalidate);
   const bool interruptible = (cpu_.rflags & kFlagIf) != 0 && cpu_.interrupt_shadow == 0;
   if (!slow_ && cpu_.read_count == 0) {
@@ -90,6 +91,7 @@ Dispatcher::Turn Dispatcher::FindCode() {
   const Mode plain = Mode::Of(cpu_);
   MatchJumpCaches(plain, linear - cpu_.rip);
   mode_ = slow_ ? plain.Slow() : single_ ? plain.Single() : plain;
+  if (wanted == Wanted::kCode && !mode_.single() && FindInJumpCache()) return Turn::kNext;
   Location at;
   const Outcome outcome = Locate(cpu_, linear, AccessKind::kExecute, plain.tlb(), false, at);
   if (outcome != Outcome::kDone) {
@@ -136,6 +138,16 @@ void Dispatcher::MatchJumpCaches(Mode mode, uint64_t code_base) {
   cpu_.jump_cache_base = code_base;
 }
 
+// As translated code finds it: without a look at page tables or at the code's bytes.
+bool Dispatcher::FindInJumpCache() {
+  const JumpCacheEntry& entry =
+      cpu_.jump_cache[static_cast<size_t>(mode_.tlb())][JumpCacheSlot(cpu_.rip)];
+  if (entry.tag != 0 - cpu_.rip) return false;
+  code_ = entry.code;
+  cpu_.rflags &= ~kFlagRf;
+  return true;
+}
+
 void Dispatcher::RememberInJumpCache(const Block& block, bool global) {
   const auto index = static_cast<size_t>(mode_.tlb());
   JumpCacheEntry& entry = cpu_.jump_cache[index][JumpCacheSlot(block.rip)];
@@ -156,7 +168,7 @@ Dispatcher::Turn Dispatcher::Serve(const LeaveSite& site) {
     case LeaveKind::kLookup: cpu_.rip = cpu_.host_r10; return Turn::kNext;
     case LeaveKind::kLink:
       cpu_.rip = site.rip;
-      if (FindCode() == Turn::kNeed) return Turn::kNeed;
+      if (FindCode(Wanted::kBlock) == Turn::kNeed) return Turn::kNeed;
       // Not when a fetch fault or a single step has come between.
       if (code_ == 0 || mode_.single() || cpu_.rip != site.rip) return Turn::kNext;
       site_ = &site;
@@ -196,11 +208,15 @@ Outcome Dispatcher::RaiseFor(Vector vector) {
                                               : Raise(cpu_, vector);
 }
 
-Outcome Dispatcher::Execute(const LeaveSite& site) {
+void Dispatcher::BeginByHand(const LeaveSite& site) {
   cpu_.read_cursor = 0;
   cpu_.interrupt_shadow = 0;
   const uint64_t next = cpu_.rip + site.insn.length;
   cpu_.next_rip = In64BitMode(cpu_) ? next : next & 0xffffffffu;
+}
+
+Outcome Dispatcher::Execute(const LeaveSite& site) {
+  BeginByHand(site);
   const Outcome outcome = site.handler.handler(cpu_, site.insn);
   if (outcome == Outcome::kDone) cpu_.rip = cpu_.next_rip;
   return outcome;
@@ -249,6 +265,13 @@ Dispatcher::Turn Dispatcher::ServeMemory(const LeaveSite& site) {
   Outcome outcome = CheckCanonical(cpu_, linear, site.bytes, site.stack);
   if (outcome == Outcome::kDone) outcome = Locate(cpu_, linear, kind, index, site.stack, at);
   if (outcome != Outcome::kDone) return Resolve(outcome);
+  if (at.host == nullptr && site.plain_move && IsOneDeviceAccess(at.physical, site.bytes)) {
+    BeginByHand(site);
+    NoteDataAccess(cpu_, linear, site.bytes, write);
+    const Outcome moved = MoveDevice(cpu_, site.insn, at.physical);
+    if (moved == Outcome::kDone) cpu_.rip = cpu_.next_rip;
+    return Resolve(moved);
+  }
   const TlbEntry& entry = cpu_.tlb[static_cast<size_t>(index)][TlbSlot(linear)];
   const uint64_t offset = linear + (write ? entry.write_tag : entry.read_tag);
   if (offset <= kPageBytes - site.bytes) {

@@ -52,9 +52,12 @@ class Dispatcher {
   enum class Turn : uint8_t { kNext, kNeed };
 
   bool NeedsSingle() const;
-  Turn FindCode();
+  enum class Wanted : uint8_t { kCode, kBlock };
+  Turn FindCode(Wanted wanted);
+  bool FindInJumpCache();
   void Enter(uint64_t code);
   Turn Serve(const LeaveSite& site);
+  void BeginByHand(const LeaveSite& site);
   Turn ServeMemory(const LeaveSite& site);
   Turn RunSlow(uint64_t rip);
   Turn ServeSlowProbe(const LeaveSite& site);

@@ -2,6 +2,7 @@
 // the host's registers (the contract is VcpuEngine's). What needs other code spills it first.
 #include "hv_kernel/soft/memory/linear_access.h"
 #include "hv_kernel/soft/soft_vcpu.h"
+#include "hv_kernel/soft/system/device_moves.h"
 #include "hv_kernel/soft/system/events.h"
 
 namespace hv::soft {
@@ -73,6 +74,11 @@ void SoftVcpu::CompleteRead(uint64_t value) {
     Retire();
     return;
   }
+  if (cpu.load != nullptr) {
+    FinishLoad(cpu, value);
+    Retire();
+    return;
+  }
   cpu.reads[cpu.read_count++].value = value;
 }
 
@@ -80,6 +86,7 @@ void SoftVcpu::CompleteWrite() { Retire(); }
 
 // The instruction that left is done.
 void SoftVcpu::Retire() {
+  RetireDeviceReads(*cpu_);
   cpu_->rip = cpu_->next_rip;
   if (TrapsAreDue(*cpu_)) Deliver([](Cpu& cpu) { return DeliverTraps(cpu); });
 }

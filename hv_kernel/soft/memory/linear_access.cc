@@ -120,6 +120,12 @@ Outcome CheckCanonical(Cpu& cpu, uint64_t linear, uint32_t bytes, bool stack) {
 
 Outcome Locate(Cpu& cpu, uint64_t linear, AccessKind kind, TlbIndex index, bool stack,
                Location& location) {
+  if (kind != AccessKind::kExecute) {
+    if (const DevicePage* device = FindDevicePage(cpu, index, linear, kind)) {
+      location = {.physical = device->physical_page + (linear & kPageOffsetMask)};
+      return Outcome::kDone;
+    }
+  }
   HV_RETURN_UNLESS_DONE(CheckCanonical(cpu, linear, 1, stack));
   Translation found;
   if ((cpu.cr0 & kCr0Pg) != 0) {
@@ -138,7 +144,11 @@ Outcome Locate(Cpu& cpu, uint64_t linear, AccessKind kind, TlbIndex index, bool 
   location.ram_page = page.ram_page;
   location.writable = page.writable;
   location.host = page.host == nullptr ? nullptr : page.host + (linear & kPageOffsetMask);
-  if (page.host == nullptr || kind == AccessKind::kExecute) return Outcome::kDone;
+  if (kind == AccessKind::kExecute) return Outcome::kDone;
+  if (page.host == nullptr) {
+    EnterDevicePage(cpu, index, linear, found);
+    return Outcome::kDone;
+  }
   // Here, not where the TLB lets writes through: pages with code are written without it.
   if (kind == AccessKind::kWrite && page.writable && page.log_dirty) {
     cpu.memory->MarkDirty(page.ram_page);

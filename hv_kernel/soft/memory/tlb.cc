@@ -22,6 +22,12 @@ void ClearJumpCache(Cpu& cpu, size_t index) {
   cpu.jump_cache_has_local[index] = false;
 }
 
+void ForgetDevicePages(Cpu& cpu) {
+  for (auto& pages : cpu.device_pages) {
+    for (DevicePage& page : pages) page.linear_page = kNoDevicePage;
+  }
+}
+
 // The linear page an entry stands for.
 uint64_t LinearPage(const TlbEntry& entry) { return entry.host_page - entry.addend; }
 
@@ -36,6 +42,7 @@ Access AccessThrough(TlbIndex index, AccessKind kind) {
 void ResetTlb(Cpu& cpu) { FlushTlb(cpu, /*keep_global=*/false); }
 
 void FlushTlb(Cpu& cpu, bool keep_global) {
+  ForgetDevicePages(cpu);
   for (size_t index = 0; index < kTlbCount; ++index) {
     for (size_t slot = 0; slot < kTlbEntries; ++slot) {
       if (keep_global && cpu.tlb_origin[index][slot].global) continue;
@@ -48,6 +55,7 @@ void FlushTlb(Cpu& cpu, bool keep_global) {
 }
 
 void FlushTlbPage(Cpu& cpu, uint64_t linear) {
+  ForgetDevicePages(cpu);
   for (size_t index = 0; index < kTlbCount; ++index) {
     const size_t home = TlbSlot(linear);
     const bool large = IsPresent(cpu.tlb[index][home], home) &&
@@ -92,6 +100,19 @@ bool HasWriteTag(const Cpu& cpu, uint64_t physical_page) {
 
 void ClearJumpCaches(Cpu& cpu) {
   for (size_t index = 0; index < kTlbCount; ++index) ClearJumpCache(cpu, index);
+}
+
+const DevicePage* FindDevicePage(const Cpu& cpu, TlbIndex index, uint64_t linear, AccessKind kind) {
+  const DevicePage& page = cpu.device_pages[static_cast<size_t>(index)][DevicePageSlot(linear)];
+  if (page.linear_page != (linear & kPageMask)) return nullptr;
+  return kind == AccessKind::kRead || page.writable ? &page : nullptr;
+}
+
+void EnterDevicePage(Cpu& cpu, TlbIndex index, uint64_t linear, const Translation& found) {
+  cpu.device_pages[static_cast<size_t>(index)][DevicePageSlot(linear)] = {
+      .linear_page = linear & kPageMask,
+      .physical_page = found.physical & kPageMask,
+      .writable = found.writable && found.dirty};
 }
 
 void EnterTlb(Cpu& cpu, TlbIndex index, uint64_t linear, const Translation& found,

@@ -1,6 +1,7 @@
 // IN, OUT, INS, OUTS (Intel SDM vol. 1, chapter 19; vol. 2).
 #include "hv_kernel/soft/memory/linear_access.h"
 #include "hv_kernel/soft/system/breakpoints.h"
+#include "hv_kernel/soft/system/device_moves.h"
 #include "hv_kernel/soft/system/instructions.h"
 #include "hv_kernel/soft/system/operand_access.h"
 
@@ -66,11 +67,8 @@ Outcome In(Cpu& cpu, const Instruction& insn) {
   const uint16_t port = PortOf(cpu, insn.operands[1]);
   const uint8_t bytes = insn.operands[0].bytes;
   HV_RETURN_UNLESS_DONE(CheckPermission(cpu, port, bytes));
-  uint64_t value;
-  HV_RETURN_UNLESS_DONE(ReadDevice(cpu, HV_SPACE_PORT, port, bytes, value));
-  WriteGpr(cpu, insn.operands[0], value);
   NotePortAccess(cpu, port, bytes);
-  return Outcome::kDone;
+  return LeaveToLoad(cpu, insn, HV_SPACE_PORT, port, bytes);
 }
 
 Outcome Out(Cpu& cpu, const Instruction& insn) {

@@ -1,4 +1,5 @@
 // Guest addresses in generated code: computing them, and probing the TLB.
+#include "hv_kernel/soft/system/device_moves.h"
 #include "hv_kernel/soft/translate/emission.h"
 
 namespace hv::soft {
@@ -109,6 +110,10 @@ void Emission::EmitProbe(uint32_t bytes, MemoryUse use, bool stack, const asmjit
     return;
   }
   ResumeAt(site, retry);
+  if (IsPlainMove(insn())) {
+    site.plain_move = true;
+    site.insn = insn();
+  }
   const size_t entry = EntriesAt(mode_.tlb());
   const size_t tag = entry + (use == MemoryUse::kRead ? offsetof(TlbEntry, read_tag)
                                                       : offsetof(TlbEntry, write_tag));
