@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <cstring>
 
 #include "ring/channel.h"
 #include "ring/shared_store.h"
@@ -29,9 +30,12 @@ class Producer {
 
   // The stamped cell for `position`, ready to be stored in an outbox or published.
   hv_cell Stamp(uint64_t position, const hv_cell& message) const {
-    hv_cell cell = message;
+    hv_cell cell;
     cell.stamp = position + 1;
+    cell.kind = message.kind;
     cell.epoch = ring_.epoch;
+    cell.tag = message.tag;
+    std::memcpy(cell.payload, message.payload, sizeof(cell.payload));
     return cell;
   }
 
@@ -42,7 +46,8 @@ class Producer {
     hv_cell& slot = ring_.Slot(cell.stamp - 1);
     const uint64_t* from = Words(cell);
     uint64_t* to = Words(slot);
-    for (size_t i = 1; i < kCellWords; ++i) StoreRelaxed(to[i], from[i], stores);
+    StoreRelaxed(to[1], SecondWord(cell), stores);
+    for (size_t i = 2; i < kCellWords; ++i) StoreRelaxed(to[i], from[i], stores);
     // Pairs with the acquire load of the stamp in Consumer::Peek.
     StoreRelease(to[0], from[0], stores);
     if (cell.stamp > position_) position_ = cell.stamp;
@@ -69,6 +74,12 @@ class Producer {
   }
 
  private:
+  // Out of its fields: who stamps a cell has just stored them one by one, and a load of the whole word
+  // would wait until these stores have left the store buffer.
+  static uint64_t SecondWord(const hv_cell& cell) {
+    return cell.kind | uint64_t{cell.epoch} << 16 | uint64_t{cell.tag} << 32;
+  }
+
   // A hostile consumer may write anything here: what is not between what was known and what was
   // sent is not believed.
   void RefreshConsumed() {

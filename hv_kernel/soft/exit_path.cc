@@ -50,7 +50,7 @@ void SoftVcpu::ReleaseRegisters() {
 
 Exit SoftVcpu::NextWrite() {
   Cpu& cpu = *cpu_;
-  const PendingAccess write = cpu.writes[cpu.write_cursor++];
+  const PendingAccess& write = cpu.writes[cpu.write_cursor++];
   if (cpu.write_cursor == cpu.write_count) cpu.write_cursor = cpu.write_count = 0;
   cpu.exit = {
       .reason = write.space == HV_SPACE_PORT ? ExitReason::kPortWrite : ExitReason::kMmioWrite,
