@@ -58,7 +58,7 @@ bool RingLine::Post(uint16_t kind, const service::Payload& payload) {
 }
 
 [[gnu::flatten]] std::optional<service::Payload> RingLine::Call(uint16_t kind, uint16_t answer_kind,
-                                               const service::Payload& payload) {
+                                                                const service::Payload& payload) {
   const uint32_t tag = next_tag_;
   next_tag_ = next_tag_ == UINT32_MAX ? 1 : next_tag_ + 1;
   if (!Send(kind, tag, payload)) return std::nullopt;
