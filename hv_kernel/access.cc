@@ -26,8 +26,8 @@ T Unpack(const Payload& payload) {
 }
 
 Payload PackAccess(hv_space space, const Exit& exit) {
-  // By words, width and space in one: a cell is copied by words, and a load of one waits for stores of
-  // parts of it to leave the store buffer.
+  // By words, width and space in one: a cell is copied by words, and a load of one waits for stores
+  // of parts of it to leave the store buffer.
   static_assert(offsetof(hv_access, width) == 16 && offsetof(hv_access, space) == 17);
   const uint64_t words[] = {exit.address, exit.data & AllOnes(exit.width),
                             exit.width | uint64_t{static_cast<uint8_t>(space)} << 8};

@@ -13,6 +13,12 @@ namespace hv {
 
 class FakeVcpu : public VcpuEngine {
  public:
+  Exit RunHolding() override {
+    if (before_run) before_run();
+    holding = true;
+    return Run();
+  }
+  void ReleaseRegisters() override { holding = false; }
   Exit Run() override {
     ++runs;
     if (script.empty()) return past_script();
@@ -32,17 +38,30 @@ class FakeVcpu : public VcpuEngine {
   void RequestInterruptWindow(bool on) override { interrupt_window = on; }
   void RequestNmiWindow(bool on) override { nmi_window = on; }
 
-  void GetState(hv_vcpu_state& to) const override { to = state; }
+  void GetState(hv_vcpu_state& to) const override {
+    misused |= holding;
+    to = state;
+  }
   absl::Status SetState(const hv_vcpu_state& from) override {
+    misused |= holding;
     state = from;
     return absl::OkStatus();
   }
-  std::string Describe() const override { return "what the engine says"; }
-  std::string BytesAtRip() const override { return "\x0f\x0b"; }
+  std::string Describe() const override {
+    misused |= holding;
+    return "what the engine says";
+  }
+  std::string BytesAtRip() const override {
+    misused |= holding;
+    return "\x0f\x0b";
+  }
 
   std::deque<Exit> script;
   std::function<Exit()> past_script = [] { return Exit{ExitReason::kAttention}; };
+  std::function<void()> before_run;
   int runs = 0;
+  bool holding = false;          // the guest's extended state is in the registers
+  mutable bool misused = false;  // called for what needs them released while they were held
 
   std::optional<uint64_t> read;
   int writes = 0;

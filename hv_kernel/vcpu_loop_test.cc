@@ -46,6 +46,10 @@ class VcpuLoopTest : public testing::Test {
       return Exit{ExitReason::kAttention};
     };
   }
+  ~VcpuLoopTest() override {
+    EXPECT_FALSE(vcpu_.holding) << "the thread ends with the guest's registers";
+    EXPECT_FALSE(vcpu_.misused);
+  }
   FakeLine* Add(uint32_t endpoint) {
     auto line = std::make_unique<FakeLine>();
     FakeLine* raw = line.get();
@@ -100,6 +104,37 @@ TEST_F(VcpuLoopTest, WhatIsPublishedIsTakenBeforeTheGuestRunsOn) {
   };
   loop_.Run();
   EXPECT_EQ(vcpu_.runs, 1);
+}
+
+TEST_F(VcpuLoopTest, AccessesAndInterruptsLeaveTheGuestsRegistersHeld) {
+  serial_->before_answer = [this] {
+    EXPECT_TRUE(vcpu_.holding);
+    Publish(HV_PENDING_INTERRUPT | 0x31);
+  };
+  vcpu_.script = {{ExitReason::kPortRead, 1, 0x3fd, 0}};
+  vcpu_.before_run = [this] { EXPECT_EQ(vcpu_.holding, vcpu_.runs > 0); };
+  loop_.Run();
+  EXPECT_EQ(vcpu_.interrupts.size(), 1u);
+  EXPECT_EQ(vcpu_.runs, 2);
+}
+
+TEST_F(VcpuLoopTest, TheRegistersAreReleasedWhileTheThreadSleeps) {
+  vcpu_.script = {{ExitReason::kHalt}};
+  halt_wait_.during_sleep = [this] {
+    EXPECT_FALSE(vcpu_.holding);
+    Publish(HV_PENDING_INTERRUPT | 0x31);
+  };
+  loop_.Run();
+  EXPECT_EQ(halt_wait_.sleeps, 1);
+}
+
+TEST_F(VcpuLoopTest, TheRegistersAreReleasedForInit) {
+  serial_->before_answer = [this] { Publish(HV_PENDING_INIT); };
+  vcpu_.script = {{ExitReason::kPortRead, 1, 0x3fd, 0}};
+  halt_wait_.during_sleep = [this] { control_.Stop({}); };  // it waits for SIPI
+  loop_.Run();
+  EXPECT_EQ(halt_wait_.sleeps, 1);
+  EXPECT_FALSE(vcpu_.misused);
 }
 
 TEST_F(VcpuLoopTest, AttentionIsTakenByLooking) {
@@ -223,6 +258,7 @@ TEST_F(VcpuLoopTest, APauseWaitsForTheAnswerThatTheGuestIsOwed) {
   asked.get_future().wait();
   control_.Pause();
   EXPECT_TRUE(answered);
+  EXPECT_FALSE(vcpu_.holding) << "parked with the registers released";
   EXPECT_EQ(vcpu_.read, 0x60u) << "parked between two instructions, the exit completed";
   EXPECT_EQ(vcpu_.runs, 1);
   control_.Resume();

@@ -4,8 +4,7 @@
 namespace hv {
 
 void VcpuLoop::ReportEvent(const AccessServer::MachineEvent& event) {
-  parts_.control.ReportStop(
-      {.cause = event.cause, .vcpu = parts_.index, .value = event.value});
+  parts_.control.ReportStop({.cause = event.cause, .vcpu = parts_.index, .value = event.value});
 }
 
 void VcpuLoop::ReportFailure(StopCause cause) {

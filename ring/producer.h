@@ -74,8 +74,8 @@ class Producer {
   }
 
  private:
-  // Out of its fields: who stamps a cell has just stored them one by one, and a load of the whole word
-  // would wait until these stores have left the store buffer.
+  // Out of its fields: who stamps a cell has just stored them one by one, and a load of the whole
+  // word would wait until these stores have left the store buffer.
   static uint64_t SecondWord(const hv_cell& cell) {
     return cell.kind | uint64_t{cell.epoch} << 16 | uint64_t{cell.tag} << 32;
   }

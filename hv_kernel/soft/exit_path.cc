@@ -1,5 +1,5 @@
-// The part of a vCPU on the path of an exit: in and out of the guest with its extended state left in
-// the host's registers (the contract is VcpuEngine's). What needs other code spills it first.
+// The part of a vCPU on the path of an exit: in and out of the guest with its extended state left
+// in the host's registers (the contract is VcpuEngine's). What needs other code spills it first.
 #include "hv_kernel/soft/memory/linear_access.h"
 #include "hv_kernel/soft/soft_vcpu.h"
 #include "hv_kernel/soft/system/device_moves.h"

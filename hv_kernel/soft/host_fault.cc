@@ -40,7 +40,8 @@ struct sigaction previous[NSIG];
 void OnSignal(int signal, siginfo_t*, void* raw) {
   auto& registers = static_cast<ucontext_t*>(raw)->uc_mcontext.gregs;
   const auto pc = static_cast<uint64_t>(registers[REG_RIP]);
-  if (fault_context.cpu == nullptr || pc < fault_context.code_begin || pc >= fault_context.code_end) {
+  if (fault_context.cpu == nullptr || pc < fault_context.code_begin ||
+      pc >= fault_context.code_end) {
     // Our own bug: let the signal take its course when the instruction is executed again.
     sigaction(signal, &previous[signal], nullptr);
     return;

@@ -29,8 +29,8 @@ namespace internal {
 [[gnu::tls_model("initial-exec")]] extern constinit thread_local FaultContext fault_context;
 }  // namespace internal
 
-// Whether `context` is the calling thread's. Not by the Cpu alone: a new vCPU may have got the memory
-// of one that is gone.
+// Whether `context` is the calling thread's. Not by the Cpu alone: a new vCPU may have got the
+// memory of one that is gone.
 inline bool IsBound(const FaultContext& context) { return internal::fault_context == context; }
 // Makes `context` the calling thread's, and its GS base the Cpu; gives the thread a signal stack.
 void BindThread(const FaultContext& context);

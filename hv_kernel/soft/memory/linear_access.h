@@ -24,8 +24,8 @@ struct Location {
 // Rights as generated code in the current mode has them: by CPL, RFLAGS.AC.
 TlbIndex CurrentTlbIndex(const Cpu& cpu);
 
-// Translates one linear address. Enters the page in the TLB `index` when it is RAM, else in its table
-// of device pages. #PF, or #GP(0)
+// Translates one linear address. Enters the page in the TLB `index` when it is RAM, else in its
+// table of device pages. #PF, or #GP(0)
 // (#SS(0) if `stack`) when the address is not canonical.
 Outcome Locate(Cpu& cpu, uint64_t linear, AccessKind kind, TlbIndex index, bool stack,
                Location& location);

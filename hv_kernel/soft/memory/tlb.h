@@ -25,7 +25,8 @@ bool HasWriteTag(const Cpu& cpu, uint64_t physical_page);
 // Forgets where code is. After blocks have been thrown away.
 void ClearJumpCaches(Cpu& cpu);
 
-// Pages without RAM, dropped by every flush, also of single pages. Null: not known for such an access.
+// Pages without RAM, dropped by every flush, also of single pages. Null: not known for such an
+// access.
 const DevicePage* FindDevicePage(const Cpu& cpu, TlbIndex index, uint64_t linear, AccessKind kind);
 void EnterDevicePage(Cpu& cpu, TlbIndex index, uint64_t linear, const Translation& found);
 

@@ -19,8 +19,8 @@ constexpr bool IsOneDeviceAccess(uint64_t physical, uint32_t bytes) {
   return (physical & (bytes - 1)) == 0;
 }
 
-// Executes the plain move `insn`, whose operand is the device memory at `physical`, as a handler does.
-// kExit: a load has left.
+// Executes the plain move `insn`, whose operand is the device memory at `physical`, as a handler
+// does. kExit: a load has left.
 Outcome MoveDevice(Cpu& cpu, const Instruction& insn, uint64_t physical);
 
 // Leaves to read `width` bytes of a device into the first operand of `insn`.
