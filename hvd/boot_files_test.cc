@@ -2,10 +2,11 @@
 
 #include <gtest/gtest.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
+
+#include "base/temporary_folder.h"
 
 namespace hv::hvd {
 namespace {
@@ -14,18 +15,15 @@ namespace fs = std::filesystem;
 
 class BootFilesTest : public testing::Test {
  protected:
-  BootFilesTest() : folder_(fs::temp_directory_path() / ("files" + std::to_string(getpid()))) {
-    fs::create_directory(folder_);
-    config_.set_kernel(Write("kernel", "k"));
-  }
-  ~BootFilesTest() override { fs::remove_all(folder_); }
+  BootFilesTest() { config_.set_kernel(Write("kernel", "k")); }
   std::string Write(const std::string& name, const std::string& text) {
     std::ofstream(folder_ / name) << text;
     return folder_ / name;
   }
   absl::Status Refusal() { return OpenBootFiles(config_).status(); }
 
-  fs::path folder_;
+  const TemporaryFolder temporary_;
+  const fs::path folder_ = temporary_.path();
   hv::v1::MachineConfig config_;
 };
 

@@ -3,36 +3,17 @@
 #include "hvd/machine_memory.h"
 
 #include <gtest/gtest.h>
-#include <unistd.h>
 
-#include <filesystem>
-#include <fstream>
-
-#include "hvd/fake_world.h"
-#include "hvd/machine_registry.h"
+#include "hvd/fake_host.h"
 
 namespace hv::hvd {
 namespace {
 
-namespace fs = std::filesystem;
 using Calls = std::vector<std::string>;
 
-class MachineMemoryTest : public testing::Test {
+class MachineMemoryTest : public FakeHost {
  protected:
-  MachineMemoryTest()
-      : path_(fs::temp_directory_path() / ("memory" + std::to_string(getpid()))),
-        folder_((fs::remove_all(path_), RuntimeFolder::Open(path_).value())) {
-    std::ofstream(path_ + "/kernel") << "not really";
-    hv::v1::MachineConfig config;
-    config.set_name("vm");
-    config.set_kernel(path_ + "/kernel");
-    config.set_memory_bytes(16 << 20);
-    machine_ = registry_.Create(config).value();
-  }
-  ~MachineMemoryTest() override {
-    machine_.reset();
-    fs::remove_all(path_);
-  }
+  MachineMemoryTest() : machine_(registry_.Create(config_).value()) {}
 
   absl::Status LogDirty() {
     return machine_->WithMemory(
@@ -55,18 +36,6 @@ class MachineMemoryTest : public testing::Test {
   }
   Calls KernelCalls() { return launcher_.Find("hv_kernel")->calls(); }
 
-  std::string path_;
-  RuntimeFolder folder_;
-  EventBus events_;
-  EventLoop loop_;
-  FakeLauncher launcher_;
-  FakeLoader loader_;
-  MachineRegistry registry_{World{.loop = loop_,
-                                  .launcher = launcher_,
-                                  .loader = loader_,
-                                  .events = events_,
-                                  .folder = folder_,
-                                  .tsc_hz = 1'000'000'000}};
   std::shared_ptr<Machine> machine_;
 };
 

@@ -10,6 +10,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "base/temporary_folder.h"
 #include "base/unique_fd.h"
 
 namespace hv::hvd {
@@ -19,15 +20,13 @@ namespace fs = std::filesystem;
 
 class PosixLauncherTest : public testing::Test {
  protected:
-  PosixLauncherTest() : folder_(fs::temp_directory_path() / ("launch" + std::to_string(getpid()))) {
-    fs::create_directory(folder_);
+  PosixLauncherTest() {
     int sockets[2];
     EXPECT_EQ(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets), 0);
     ours_.Reset(sockets[0]);
     theirs_.Reset(sockets[1]);
     log_.Reset(open((folder_ / "log").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
   }
-  ~PosixLauncherTest() override { fs::remove_all(folder_); }
 
   std::unique_ptr<Process> LaunchScript(const std::string& text) {
     const fs::path path = folder_ / "part";
@@ -48,7 +47,8 @@ class PosixLauncherTest : public testing::Test {
     return poll(&poll_fd, 1, timeout_ms) == 1;
   }
 
-  fs::path folder_;
+  const TemporaryFolder temporary_;
+  const fs::path folder_ = temporary_.path();
   UniqueFd ours_, theirs_, log_;
 };
 

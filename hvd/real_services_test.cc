@@ -15,6 +15,7 @@
 #include "abi/platform.h"
 #include "abi/route_table.h"
 #include "abi/state.h"
+#include "base/temporary_folder.h"
 #include "hvd/machine_clock_base.h"
 #include "hvd/memory_map.h"
 #include "hvd/mmu_client.h"
@@ -100,8 +101,7 @@ class Line {
 class RealServicesTest : public testing::Test {
  protected:
   RealServicesTest()
-      : log_path_(fs::temp_directory_path() / ("services" + std::to_string(getpid()))),
-        log_(open(log_path_.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0600)) {
+      : log_(open(log_path_.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0600)) {
     config_.set_memory_bytes(64 << 20);
     plan_.name = "test";
     plan_.memory_bytes = config_.memory_bytes();
@@ -119,7 +119,6 @@ class RealServicesTest : public testing::Test {
   ~RealServicesTest() override {
     supervisor_.reset();
     if (HasFailure()) std::cerr << std::ifstream(log_path_).rdbuf();
-    fs::remove(log_path_);
   }
 
   void StartAll() {
@@ -147,7 +146,8 @@ class RealServicesTest : public testing::Test {
     return {};
   }
 
-  fs::path log_path_;
+  const TemporaryFolder temporary_;
+  const fs::path log_path_ = temporary_.path() / "log";
   UniqueFd log_;
   hv::v1::MachineConfig config_;
   Topology topology_ = PlanTopology(1);

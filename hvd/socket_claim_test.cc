@@ -9,6 +9,8 @@
 #include <filesystem>
 #include <fstream>
 
+#include "base/temporary_folder.h"
+
 namespace hv::hvd {
 namespace {
 
@@ -16,12 +18,6 @@ namespace fs = std::filesystem;
 
 class SocketClaimTest : public testing::Test {
  protected:
-  SocketClaimTest() : folder_(fs::temp_directory_path() / ("claim" + std::to_string(getpid()))) {
-    fs::create_directory(folder_);
-    path_ = folder_ / "s";
-  }
-  ~SocketClaimTest() override { fs::remove_all(folder_); }
-
   // A socket file as a process that died leaves it: bound, nobody listening.
   void LeaveStaleSocket() {
     const UniqueFd fd(socket(AF_UNIX, SOCK_STREAM, 0));
@@ -30,8 +26,9 @@ class SocketClaimTest : public testing::Test {
     ASSERT_EQ(bind(fd.get(), reinterpret_cast<sockaddr*>(&address), sizeof(address)), 0);
   }
 
-  fs::path folder_;
-  std::string path_;
+  const TemporaryFolder temporary_;
+  const fs::path folder_ = temporary_.path();
+  const std::string path_ = folder_ / "s";
 };
 
 TEST_F(SocketClaimTest, SecondClaimIsRefusedWithThePidOfTheFirst) {

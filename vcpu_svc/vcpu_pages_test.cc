@@ -12,6 +12,12 @@ class VcpuPagesTest : public testing::Test {
   void Publish(uint32_t generation, uint64_t events) {
     state_.published = EventWord::Make(generation, events);
   }
+  // An offer is shown, and the vCPU has looked.
+  void Offer(uint32_t generation) {
+    Publish(generation, HV_PENDING_NMI);
+    Show();
+    page_.attention = 0;
+  }
 
   hv_vcpu_page page_{};
   int wakes_ = 0;
@@ -28,18 +34,14 @@ TEST_F(VcpuPagesTest, AnOfferIsShownAndTheVcpuMadeToLook) {
 }
 
 TEST_F(VcpuPagesTest, ShowingTheSameAgainChangesNothing) {
-  Publish(1, HV_PENDING_NMI);
-  Show();
-  page_.attention = 0;
+  Offer(1);
   Show();
   EXPECT_EQ(page_.attention, 0u);
   EXPECT_EQ(wakes_, 1);
 }
 
 TEST_F(VcpuPagesTest, AnAcknowledgementAloneDisturbsNobody) {
-  Publish(1, HV_PENDING_NMI);
-  Show();
-  page_.attention = 0;
+  Offer(1);
   state_.taken_generation = 1;
   Show();
   EXPECT_EQ(page_.acknowledged, 1u);
@@ -48,9 +50,7 @@ TEST_F(VcpuPagesTest, AnAcknowledgementAloneDisturbsNobody) {
 }
 
 TEST_F(VcpuPagesTest, AnAcknowledgementThatFreesAnOfferMakesTheVcpuLook) {
-  Publish(2, HV_PENDING_NMI);
-  Show();
-  page_.attention = 0;
+  Offer(2);
   state_.taken_generation = 1;
   Show();
   EXPECT_EQ(page_.attention, 1u);
@@ -58,9 +58,7 @@ TEST_F(VcpuPagesTest, AnAcknowledgementThatFreesAnOfferMakesTheVcpuLook) {
 }
 
 TEST_F(VcpuPagesTest, AnOfferWithdrawnDisturbsNobody) {
-  Publish(1, HV_PENDING_NMI);
-  Show();
-  page_.attention = 0;
+  Offer(1);
   Publish(2, 0);
   Show();
   EXPECT_EQ(page_.pending, state_.published);

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "base/check.h"
+#include "base/temporary_folder.h"
 #include "base/unique_fd.h"
 
 namespace hv::testing {
@@ -70,13 +71,7 @@ class Hvctl {
 
 class HvctlRunTest : public ::testing::Test {
  protected:
-  HvctlRunTest() : folder_(fs::temp_directory_path() / ("hvctl" + std::to_string(getpid()))) {
-    fs::create_directory(folder_);
-  }
-  ~HvctlRunTest() override {
-    Hvctl({"rm", "--force", "vm", "--socket", Socket()}).ExitStatus();
-    fs::remove_all(folder_);
-  }
+  ~HvctlRunTest() override { Hvctl({"rm", "--force", "vm", "--socket", Socket()}).ExitStatus(); }
   std::string Socket() const { return folder_ / "s"; }
   Hvctl Run(const std::vector<std::string>& more = {}) {
     std::vector<std::string> arguments{"run",      "--name", "vm",       "--memory", "8",
@@ -87,7 +82,8 @@ class HvctlRunTest : public ::testing::Test {
   // Whether hvctl can still show the machine.
   bool IsThere() { return Hvctl({"inspect", "vm", "--socket", Socket()}).ExitStatus() == 0; }
 
-  const fs::path folder_;
+  const TemporaryFolder temporary_;
+  const fs::path folder_ = temporary_.path();
 };
 
 TEST_F(HvctlRunTest, ASignalEndsTheMachineToo) {

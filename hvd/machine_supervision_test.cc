@@ -1,0 +1,84 @@
+// Parts that die: services are replaced while the guest runs, hv_kernel takes its machine with it.
+#include "abi/state.h"
+#include "hvd/machine_fixture.h"
+#include "hvd/respawn_policy.h"
+#include "ring/shared_store.h"
+
+namespace hv::hvd {
+namespace {
+
+using MachineSupervisionTest = MachineFixture;
+
+TEST_F(MachineSupervisionTest, ADeadServiceIsReplacedUnderTheNextEpochWithoutTheGuestStopping) {
+  const auto machine = CreateAndStart();
+  const auto first = launcher_.Await("timer_svc");
+  first->Die(kSegv);
+  EXPECT_EQ(AwaitEvent(hv::v1::EVENT_KIND_SERVICE_DIED).message(),
+            "killed by signal 11 (Segmentation fault)");
+  EXPECT_EQ(AwaitEvent(hv::v1::EVENT_KIND_SERVICE_REPLACED).service(), "timer_svc");
+  const auto second = launcher_.Await("timer_svc", first->pid());
+  EXPECT_EQ(second->AwaitAttached()->manifest().epoch(), 2u);
+  EXPECT_EQ(second->AwaitAttached()->FindAs<hv_state_header>(HV_SEGMENT_STATE)->epoch, 2u);
+  EXPECT_EQ(StateOf(*machine), hv::v1::MACHINE_STATE_RUNNING);
+  EXPECT_EQ(launcher_.alive(), kParts);
+}
+
+TEST_F(MachineSupervisionTest, TheSuccessorFindsWhatThePredecessorLeft) {
+  CreateAndStart();
+  const auto first = launcher_.Await("ioapic_svc");
+  auto* header = first->AwaitAttached()->FindAs<hv_state_header>(HV_SEGMENT_STATE);
+  ring::DirectStores stores;
+  ring::StoreRelease(header->commit, uint64_t{77}, stores);
+  first->Die(kSegv);
+  const auto second = launcher_.Await("ioapic_svc", first->pid());
+  EXPECT_EQ(second->AwaitAttached()->FindAs<hv_state_header>(HV_SEGMENT_STATE)->commit, 77u);
+}
+
+TEST_F(MachineSupervisionTest, AServiceThatNeverDoesAnythingEndsDegradedAndIsShownSo) {
+  const auto machine = CreateAndStart();
+  {
+    const auto first = launcher_.Await("power_svc");
+    launcher_.die_attached.insert("power_svc");
+    first->Die(kSegv);
+  }
+  const auto event = AwaitEvent(hv::v1::EVENT_KIND_DEGRADED);
+  EXPECT_EQ(event.service(), "power_svc");
+  EXPECT_EQ(launcher_.alive(), kParts - 1);
+  ASSERT_EQ(machine->Show().degraded_size(), 1);
+  EXPECT_NE(machine->Show().degraded(0).find("power_svc"), std::string::npos);
+  const auto services = machine->Services().value();
+  EXPECT_EQ(services.back().state(), "degraded");
+  EXPECT_EQ(services.back().pid(), 0);
+  EXPECT_EQ(StateOf(*machine), hv::v1::MACHINE_STATE_RUNNING) << "the operator decides";
+}
+
+TEST_F(MachineSupervisionTest, AServiceThatWorksIsReplacedHoweverOftenItDies) {
+  CreateAndStart();
+  int pid = 0;
+  for (uint32_t kill = 1; kill <= 2 * RespawnPolicy::kTries; ++kill) {
+    const auto part = launcher_.Await("mmu_svc", pid);
+    pid = part->pid();
+    auto* header = part->AwaitAttached()->FindAs<hv_state_header>(HV_SEGMENT_STATE);
+    ring::DirectStores stores;
+    ring::StoreRelease(header->commit, uint64_t{kill}, stores);
+    part->Die(kSegv);
+    AwaitEvent(hv::v1::EVENT_KIND_SERVICE_REPLACED);
+  }
+}
+
+TEST_F(MachineSupervisionTest, DeathOfTheKernelEndsThisMachineAlone) {
+  const auto machine = CreateAndStart();
+  const auto victim = launcher_.Find("hv_kernel");
+  config_.set_name("other");
+  const auto other = CreateAndStart();
+  victim->Die({.by_signal = true, .code = SIGKILL});
+  const auto exit = AwaitStopped();
+  EXPECT_EQ(exit.cause(), hv::v1::EXIT_CAUSE_KERNEL_DIED);
+  EXPECT_EQ(exit.message(), "hv_kernel died: hv_kernel killed by signal 9 (Killed)");
+  EXPECT_EQ(StateOf(*machine), hv::v1::MACHINE_STATE_STOPPED);
+  EXPECT_EQ(StateOf(*other), hv::v1::MACHINE_STATE_RUNNING);
+  EXPECT_EQ(launcher_.alive(), kParts);
+}
+
+}  // namespace
+}  // namespace hv::hvd
