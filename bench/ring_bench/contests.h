@@ -3,8 +3,8 @@
 
 #include <cstdint>
 
+#include "base/cost_watch.h"
 #include "bench/ring_bench/bench_channel.h"
-#include "bench/ring_bench/cost_watch.h"
 #include "bench/ring_bench/partners.h"
 #include "bench/ring_bench/samples.h"
 #include "bench/ring_bench/tsc.h"

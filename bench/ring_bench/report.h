@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "bench/ring_bench/cost_watch.h"
+#include "base/cost_watch.h"
 
 namespace hv::bench {
 

@@ -3,7 +3,7 @@
 
 #include <cstdint>
 
-namespace hv::bench {
+namespace hv {
 
 struct Costs {
   uint64_t allocations = 0;
@@ -36,4 +36,4 @@ class CostWatch {
   bool sees_calls_;
 };
 
-}  // namespace hv::bench
+}  // namespace hv

@@ -1,4 +1,4 @@
-#include "bench/ring_bench/cost_watch.h"
+#include "base/cost_watch.h"
 
 #include <linux/prctl.h>
 #include <signal.h>
@@ -34,7 +34,7 @@ void* operator new(size_t bytes) {
 void operator delete(void* memory) noexcept { std::free(memory); }
 void operator delete(void* memory, size_t) noexcept { std::free(memory); }
 
-namespace hv::bench {
+namespace hv {
 
 CostWatch::CostWatch() {
   struct sigaction action = {};
@@ -67,4 +67,4 @@ void CostWatch::End() {
   costs_.preemptions += static_cast<uint64_t>(usage.ru_nivcsw) - preemptions_before_;
 }
 
-}  // namespace hv::bench
+}  // namespace hv
