@@ -86,6 +86,15 @@ class TestService {
   hv_access_done Write(hv_space space, uint64_t address, uint8_t width, uint64_t data) {
     return Access(HV_KIND_WRITE, AccessTo(space, address, width, data));
   }
+  // An access that makes no sense is refused, yet who waits for it is answered: with all ones.
+  void ExpectRefused(const hv_access& access) {
+    EXPECT_FALSE(Send(kCpu, HV_KIND_READ, access));
+    const auto read = Take<hv_access_done>(HV_KIND_READ_DONE);
+    ASSERT_EQ(read.size(), 1u);
+    EXPECT_EQ(read[0].data, UINT64_MAX);
+    EXPECT_FALSE(Send(kCpu, HV_KIND_WRITE, access));
+    EXPECT_EQ(Take<hv_access_done>(HV_KIND_WRITE_DONE).size(), 1u);
+  }
   uint8_t In(uint16_t port) { return static_cast<uint8_t>(Read(HV_SPACE_PORT, port, 1)); }
   void Out(uint16_t port, uint8_t value) { Write(HV_SPACE_PORT, port, 1, value); }
 

@@ -46,14 +46,7 @@ TEST_F(TimerCoreTest, MalformedAccessesAreRefusedButAnswered) {
       service::AccessTo(HV_SPACE_MMIO, HV_HPET_BASE + HV_HPET_BYTES, 8),
       service::AccessTo(static_cast<hv_space>(9), 0x40, 1),
   };
-  for (const hv_access& access : malformed) {
-    EXPECT_FALSE(service_.Send(TestService::kCpu, HV_KIND_READ, access));
-    const auto read = service_.Take<hv_access_done>(HV_KIND_READ_DONE);
-    ASSERT_EQ(read.size(), 1u);
-    EXPECT_EQ(read[0].data, UINT64_MAX);
-    EXPECT_FALSE(service_.Send(TestService::kCpu, HV_KIND_WRITE, access));
-    EXPECT_EQ(service_.Take<hv_access_done>(HV_KIND_WRITE_DONE).size(), 1u);
-  }
+  for (const hv_access& access : malformed) service_.ExpectRefused(access);
 }
 
 TEST_F(TimerCoreTest, AnUnknownKindIsRefused) {
