@@ -28,7 +28,7 @@ struct LeaveSite {
   LeaveKind kind;
   MemoryUse use = MemoryUse::kRead;
   bool plain_move = false;  // kMemory: `insn` is one (device_moves.h)
-  bool stack = false;  // a non-canonical address takes #SS
+  bool stack = false;       // a non-canonical address takes #SS
   uint8_t vector = 0;
   uint32_t bytes = 0;
   uint64_t rip = 0;
