@@ -42,7 +42,9 @@ void ReleaseAndClobber(VcpuEngine& vcpu, const Exit&) {
   Clobber();
 }
 // Every second entry meets the attention word.
-void Kick(VcpuEngine&, const Exit& exit) { *attention = exit.reason != ExitReason::kAttention; }
+void Kick(VcpuEngine&, const Exit& exit) {
+  StoreHeld(*attention, exit.reason != ExitReason::kAttention);
+}
 
 struct ExitCase {
   const char* name;

@@ -31,6 +31,8 @@ Ymm CurrentYmm3() {
   return value;
 }
 
+void StoreHeld(std::atomic<uint32_t>& word, uint32_t value) { word.store(value); }
+
 void SignalSelf(int signal) {
   syscall(SYS_tgkill, syscall(SYS_getpid), syscall(SYS_gettid), signal);
 }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <cstdint>
 
 #include "hv_kernel/engine.h"
@@ -19,6 +20,8 @@ ExitReason RunHeld(VcpuEngine& vcpu, uint64_t answer, int limit,
 
 // What is in the thread's YMM3 now.
 Ymm CurrentYmm3();
+// Stores `value` as another thread would: no call, as an instrumented atomic has.
+void StoreHeld(std::atomic<uint32_t>& word, uint32_t value);
 // A signal to this thread, handled before the call returns.
 void SignalSelf(int signal);
 
