@@ -49,8 +49,8 @@ absl::Status FromGrpc(const grpc::Status& status) {
 
 absl::StatusOr<HvdClient> HvdClient::Connect(const std::string& socket) {
   if (auto status = Reach(socket); !status.ok()) return status;
-  return HvdClient(hv::v1::MachineService::NewStub(
-      grpc::CreateChannel(absl::StrCat("unix:", socket), grpc::InsecureChannelCredentials())));
+  return HvdClient(
+      grpc::CreateChannel(absl::StrCat("unix:", socket), grpc::InsecureChannelCredentials()));
 }
 
 }  // namespace hv::cli

@@ -36,9 +36,13 @@ class HvdClient {
   }
 
   Stub& stub() { return *stub_; }
+  // For hvd's other services.
+  const std::shared_ptr<grpc::Channel>& channel() const { return channel_; }
 
  private:
-  explicit HvdClient(std::unique_ptr<Stub> stub) : stub_(std::move(stub)) {}
+  explicit HvdClient(std::shared_ptr<grpc::Channel> channel)
+      : channel_(std::move(channel)), stub_(hv::v1::MachineService::NewStub(channel_)) {}
+  std::shared_ptr<grpc::Channel> channel_;
   std::unique_ptr<Stub> stub_;
 };
 
