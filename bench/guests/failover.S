@@ -16,7 +16,7 @@
 #define IOAPIC_SELECT 0xfec00000
 #define IOAPIC_WINDOW 0xfec00010
 #define ENTRY_20_HIGH 0x39 /* masked from reset on */
-#define APIC_SPURIOUS 0xfee000f0
+#define APIC_LOGICAL_DESTINATION 0xfee000d0
 #define HPET_CONFIGURATION 0xfed00010
 #define HPET_ENABLE 1
 #define HPET_COUNTER 0xfed000f0
@@ -130,10 +130,11 @@ ask_serial:
   in %dx, %al
   jmp expect_byte
 ask_vcpu:
-  movzx %bp, %eax
-  and $0xff, %eax
-  mov %eax, APIC_SPURIOUS
-  mov APIC_SPURIOUS, %eax
+  mov %ebp, %eax
+  shl $24, %eax
+  mov %eax, APIC_LOGICAL_DESTINATION
+  mov APIC_LOGICAL_DESTINATION, %eax
+  shr $24, %eax
   jmp expect_byte
 ask_ioapic:
   movl $ENTRY_20_HIGH, IOAPIC_SELECT

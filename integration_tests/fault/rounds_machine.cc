@@ -50,7 +50,6 @@ void RoundsMachine::TakeLine() {
 
 Progress RoundsMachine::GoOn() {
   // What is there already was said before now.
-  Hvctl::Result unused = hvctl_.Run({"ps", "--quiet"});
   guest_->Pump();
   while (guest_->output().find("absent ", parsed_to_) != std::string::npos) TakeLine();
   const uint32_t ticks = last_.ticks;

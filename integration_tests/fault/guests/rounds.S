@@ -18,7 +18,7 @@
 #define IOAPIC_SELECT 0xfec00000
 #define IOAPIC_WINDOW 0xfec00010
 #define ENTRY_20_HIGH 0x39 /* masked from reset on */
-#define APIC_SPURIOUS 0xfee000f0
+#define APIC_LOGICAL_DESTINATION 0xfee000d0
 
 #define PIC_MASTER 0x20
 #define PIC_MASTER_DATA 0x21
@@ -147,12 +147,12 @@ go_round:
   mov %bl, %al
   OUT_DX COM1_SCRATCH, %al
   EXPECT "serial_svc", 0xff, call read_scratch
-  /* vcpu_svc: the spurious vector of an APIC that is off. */
-  mov %ebx, APIC_SPURIOUS
-  EXPECT "vcpu_svc", 0xffffffff, mov APIC_SPURIOUS, %eax
+  /* vcpu_svc: the logical destination of an APIC to which nothing is sent. */
+  shl $24, %ebx
+  mov %ebx, APIC_LOGICAL_DESTINATION
+  EXPECT "vcpu_svc", 0xffffffff, mov APIC_LOGICAL_DESTINATION, %eax
   /* ioapic_svc: the destination of an entry that is masked. */
   movl $ENTRY_20_HIGH, IOAPIC_SELECT
-  shl $24, %ebx
   mov %ebx, IOAPIC_WINDOW
   EXPECT "ioapic_svc", 0xffffffff, mov IOAPIC_WINDOW, %eax
   /* power_svc: the power button's enable bit. */
