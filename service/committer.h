@@ -112,9 +112,9 @@ class Committer {
     const uint64_t position = end.consumer.position();
     kind_ = message.kind;
     suspects_.TakeInHand(channel, position, stores_);
-    faults_.Reach(HV_FAULT_POINT_AFTER_RECEIVE, kind_);
-    const bool poison = refusal == kAccepted && suspects_.IsPoison(channel, position);
-    if (poison) {
+    sparing_ = refusal == kAccepted && suspects_.IsPoison(channel, position);
+    if (!sparing_) faults_.Reach(HV_FAULT_POINT_AFTER_RECEIVE, kind_);
+    if (sparing_) {
       AnswerAsAbsent(message, actions_);
     } else if (refusal == kAccepted &&
                !core_.Handle(state_.spare_state(), message, Now(), actions_)) {
@@ -127,7 +127,7 @@ class Committer {
     }
     end.consumer.Advance();
     if (refusal != kAccepted) Count(state_.header().refused[refusal]);
-    if (poison) NoteQuarantined(message);
+    if (sparing_) NoteQuarantined(message);
     Count(state_.header().received);
     core_.Project(state_.current_state());
     if (end.consumer.AcknowledgeDue()) Acknowledge(end);
@@ -137,7 +137,6 @@ class Committer {
   // The tick the core asked for: kDone or kNoRoom. REQUIRES: now_ns >= wake_at_ns().
   StepResult StepTick(uint64_t now_ns) {
     Begin(now_ns);
-    kind_ = HV_KIND_NONE;
     faults_.Reach(HV_FAULT_POINT_AFTER_RECEIVE, kind_);
     actions_.WakeAt(kNever);
     core_.Tick(state_.spare_state(), Now(), actions_);
@@ -161,7 +160,6 @@ class Committer {
   // tick where it is. An error of `change` leaves the old state in force.
   absl::Status Change(const std::function<absl::Status(void* state)>& change, uint64_t now_ns) {
     Begin(now_ns);
-    kind_ = HV_KIND_NONE;
     if (auto status = change(state_.spare_state()); !status.ok()) return status;
     CHECK(Finish());
     core_.Project(state_.current_state());
@@ -171,7 +169,6 @@ class Committer {
   // Replaces the state by an imported one, as one committed step.
   absl::Status Import(absl::string_view bytes, uint64_t now_ns) {
     Begin(now_ns);
-    kind_ = HV_KIND_NONE;
     if (auto status = core_.Import(state_.spare_state(), bytes); !status.ok()) return status;
     actions_.WakeAt(Now());  // whatever deadlines the imported state has, look at once
     CHECK(Finish());         // it sends nothing
@@ -198,6 +195,8 @@ class Committer {
 
   // The spare copy and actions_ as they are before a step: no message, the tick that was asked for.
   void Begin(uint64_t now_ns) {
+    kind_ = HV_KIND_NONE;
+    sparing_ = false;
     state_.PrepareSpare(ends_.size());
     hv_state_copy& spare = state_.spare();
     actions_.Clear();
@@ -220,7 +219,7 @@ class Committer {
     if (faults_.armed()) [[unlikely]]
       EnqueueForgery(spare);
     if (!Fits(spare)) return false;
-    faults_.Reach(HV_FAULT_POINT_BEFORE_COMMIT, kind_);
+    if (!sparing_) faults_.Reach(HV_FAULT_POINT_BEFORE_COMMIT, kind_);
     state_.Commit(stores_);
     faults_.Reach(HV_FAULT_POINT_AFTER_COMMIT, kind_);
     Publish();
@@ -337,7 +336,9 @@ class Committer {
   Stores stores_;
   Suspects suspects_;
   uint16_t kind_ = HV_KIND_NONE;  // of the step that is being made; NONE: a tick or a change
-  uint64_t forged_stamp_ = 0;     // a fault's; 0: none
+  // The message is quarantined: what it kept dying of before the commit is not done again.
+  bool sparing_ = false;
+  uint64_t forged_stamp_ = 0;  // a fault's; 0: none
   std::vector<End> ends_;
   Actions actions_;  // of the step that is being made; 4 KiB that need not be made anew for each
   std::vector<uint32_t> sent_to_;  // keeps its capacity: no allocation once warm

@@ -55,6 +55,19 @@ INSTANTIATE_TEST_SUITE_P(Points, DeadlyPointTest,
                                          HV_FAULT_POINT_AFTER_COMMIT, HV_FAULT_POINT_MID_PUBLISH,
                                          HV_FAULT_POINT_BEFORE_ACKNOWLEDGE));
 
+// Each message kills it three times and is then passed over, however long the fault stays.
+TEST(FaultStepTest, AFaultThatAlwaysKillsEndsWithItsMessagesQuarantined) {
+  for (const hv_fault_point point : {HV_FAULT_POINT_AFTER_RECEIVE, HV_FAULT_POINT_BEFORE_COMMIT}) {
+    World world;
+    world.SetFault({.point = static_cast<uint16_t>(point),
+                    .action = HV_FAULT_ACTION_KILL,
+                    .kind = HV_KIND_DEADLINE_SET,
+                    .every = 1});
+    EXPECT_EQ(RunLives(world), static_cast<int>(kMessages * HV_POISON_DEATHS));
+    EXPECT_EQ(world.header().quarantined, kMessages);
+  }
+}
+
 class ForgeryTest : public testing::TestWithParam<hv_fault_action> {};
 
 // The peers of this world refuse nothing: here only that what is true comes too, once and in order.
