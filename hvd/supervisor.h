@@ -13,6 +13,7 @@
 #include "absl/status/status.h"
 #include "hvd/event_loop.h"
 #include "hvd/hang_detector.h"
+#include "hvd/machine_records.h"
 #include "hvd/manifests.h"
 #include "hvd/part_process.h"
 #include "hvd/process.h"
@@ -42,6 +43,7 @@ class Supervisor {
     Launcher& launcher;
     const SegmentSet& segments;
     const MachinePlan& plan;
+    MachineRecords& records;
     int log;  // standard error of the services
     // Called from the loop's thread; must not call back into the supervisor.
     std::function<void(const ServiceEvent&)> on_event;
@@ -52,6 +54,9 @@ class Supervisor {
 
   // Starts all services. On an error some may be running: destroy the supervisor.
   absl::Status Start(const std::vector<uint32_t>& services);
+  // Goes on with the services of another hvd, instead of Start and AwaitReady: the dead, and those of
+  // which `parts` has none, are replaced, the others watched. Starts the standbys.
+  void Restore(const std::vector<uint32_t>& services, std::vector<RemainingPart> parts);
   // Waits until each service has answered on its control connection, then starts the standbys.
   // Unavailable, DeadlineExceeded: names the one that did not.
   absl::Status AwaitReady(std::chrono::milliseconds timeout);
@@ -88,6 +93,7 @@ class Supervisor {
 
   absl::Status Attach(Slot& slot);
   absl::StatusOr<UniqueFd> AttachProcess(Slot& slot);
+  void Adopt(Slot& slot, RemainingPart part);
   void OnDeath(size_t index);
   void Replace(size_t index);
   void Retry(Slot& slot, size_t index, std::vector<ServiceEvent>& events, bool did_something);
