@@ -3,7 +3,8 @@
 //
 //    0       8         16         24       32       64               104              144      4096
 //   +-------+---------+----------+--------+--------+----------------+----------------+--------+-- -
-//   | magic | version | capacity | commit | zeroes | ConsoleState 0 | ConsoleState 1 | unused | bytes
+//   | magic | version | capacity | commit | zeroes | ConsoleState 0 | ConsoleState 1 | unused |
+//   bytes
 //   +-------+---------+----------+--------+--------+----------------+----------------+--------+-- -
 #pragma once
 

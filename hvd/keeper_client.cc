@@ -38,7 +38,8 @@ absl::StatusOr<KeptRecord> Duplicate(const std::string& bytes, std::span<const i
   for (int fd : fds) {
     record.fds.emplace_back(fcntl(fd, F_DUPFD_CLOEXEC, 0));
     if (!record.fds.back().valid()) {
-      return absl::ResourceExhaustedError(absl::StrCat("descriptor ", fd, ": ", std::strerror(errno)));
+      return absl::ResourceExhaustedError(
+          absl::StrCat("descriptor ", fd, ": ", std::strerror(errno)));
     }
   }
   return record;
@@ -143,7 +144,7 @@ void KeeperClient::Remove(const std::string& key) {
 
 absl::Status KeeperClient::Send(const std::string& key, const KeptRecord& record) {
   return keeper::SendRecord(connection_.get(), &KeeperMessage::mutable_put, key, record.bytes,
-                    Descriptors(record));
+                            Descriptors(record));
 }
 
 // The loop sees the connection end and does the rest.

@@ -97,9 +97,10 @@ void Machine::RestoreNow(Remains remains) {
     return;
   }
   if (!restored.ok()) {
-    EndNow({.cause = hv::v1::EXIT_CAUSE_INTERNAL_ERROR,
-            .message = absl::StrCat("hvd was killed, and the next one cannot take the machine over: ",
-                                    restored.status().message())});
+    EndNow(
+        {.cause = hv::v1::EXIT_CAUSE_INTERNAL_ERROR,
+         .message = absl::StrCat("hvd was killed, and the next one cannot take the machine over: ",
+                                 restored.status().message())});
     return;
   }
   {

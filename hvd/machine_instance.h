@@ -47,14 +47,14 @@ class MachineInstance {
                                                                ConsoleHub& hub,
                                                                MachineRecords& records,
                                                                Callbacks callbacks);
-  // Goes on with what another hvd has made; parts of other lives than `remains.life` are ended. On an
-  // error nothing is left.
+  // Goes on with what another hvd has made; parts of other lives than `remains.life` are ended. On
+  // an error nothing is left.
   static absl::StatusOr<std::unique_ptr<MachineInstance>> Restore(
       const World& world, const hv::v1::MachineConfig& config, ConsoleHub& hub,
       MachineRecords& records, Remains remains, Callbacks callbacks);
 
-  // Ends every process and gives everything back, the records too. Output that the guest had written
-  // is in the hub.
+  // Ends every process and gives everything back, the records too. Output that the guest had
+  // written is in the hub.
   ~MachineInstance();
 
   absl::Status Start() { return kernel_->Start(); }

@@ -21,8 +21,8 @@ void EndParts(Launcher& launcher, std::vector<RemainingPart> parts) {
 }
 
 std::vector<RemainingPart> TakeOtherLives(std::vector<RemainingPart>& parts, uint64_t life) {
-  const auto others = std::partition(
-      parts.begin(), parts.end(), [&](const RemainingPart& part) { return part.life == life; });
+  const auto others = std::partition(parts.begin(), parts.end(),
+                                     [&](const RemainingPart& part) { return part.life == life; });
   std::vector<RemainingPart> taken(std::make_move_iterator(others),
                                    std::make_move_iterator(parts.end()));
   parts.erase(others, parts.end());
@@ -74,8 +74,7 @@ absl::StatusOr<std::unique_ptr<MachineInstance>> MachineInstance::Restore(
 }
 
 absl::Status MachineInstance::RestoreParts(const World& world, ConsoleHub& hub,
-                                           std::vector<RemainingPart> parts,
-                                           Callbacks& callbacks) {
+                                           std::vector<RemainingPart> parts, Callbacks& callbacks) {
   // From here on every part has an owner that ends it.
   const auto kernel = std::find_if(parts.begin(), parts.end(), [](const RemainingPart& part) {
     return part.endpoint == kKernel;

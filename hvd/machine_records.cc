@@ -142,7 +142,7 @@ std::map<std::string, Remains> SortRecords(Records records) {
     Remains& remains = all[key.substr(0, slash)];
     const std::string rest = slash == std::string::npos ? "" : key.substr(slash + 1);
     if (!rest.empty()) remains.keys.insert(key);
-    const bool read = rest.empty()     ? ReadMachine(record, remains)
+    const bool read = rest.empty()    ? ReadMachine(record, remains)
                       : rest == kLife ? ReadLife(record, remains)
                                       : ReadPart(record, remains);
     if (!read) {

@@ -69,9 +69,9 @@ struct Remains {
   UniqueFd console;
   std::optional<hv::v1::KeptLife> life;
   std::vector<OwnedSegment> segments;  // of `life`
-  std::vector<RemainingPart> parts;   // of any life
-  std::set<std::string> keys;         // of life and parts
-  std::vector<std::string> damaged;   // in words: records that make no sense
+  std::vector<RemainingPart> parts;    // of any life
+  std::set<std::string> keys;          // of life and parts
+  std::vector<std::string> damaged;    // in words: records that make no sense
 };
 
 // By name of the machine.

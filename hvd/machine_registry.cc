@@ -26,8 +26,8 @@ std::vector<std::string> MachineRegistry::Restore(Records records) {
     for (const std::string& text : remains.damaged) report.push_back(text);
     const auto machine = RestoreOne(name, std::move(remains));
     if (!machine.ok()) {
-      report.push_back(absl::StrCat("machine ", name, " cannot be taken over and is ended: ",
-                                    machine.status().message()));
+      report.push_back(absl::StrCat(
+          "machine ", name, " cannot be taken over and is ended: ", machine.status().message()));
       continue;
     }
     restored.insert(name);

@@ -163,13 +163,12 @@ TEST_F(MachineTakeoverTest, AnEndThatNobodyHeardIsHeardByTheNextHvd) {
 
 TEST_F(MachineTakeoverTest, ALaterEndAndResetAreHeardToo) {
   CreateAndStart();
-  auto machine = RestartHvd();
+  RestartHvd();
   const auto kernel = launcher_.Find("hv_kernel");
   kernel->ReportExit(Exit(hv::v1::KERNEL_STOP_RESET));
   AwaitEvent(hv::v1::EVENT_KIND_RESTARTED);
   AwaitEvent(hv::v1::EVENT_KIND_STATE, hv::v1::MACHINE_STATE_RUNNING);
-  machine = RestartHvd();
-  EXPECT_EQ(machine->Show().restarts(), 1u);
+  EXPECT_EQ(RestartHvd()->Show().restarts(), 1u);
   launcher_.Await("hv_kernel", kernel->pid())->ReportExit(Exit(hv::v1::KERNEL_STOP_POWER_OFF));
   EXPECT_EQ(AwaitStopped().cause(), hv::v1::EXIT_CAUSE_POWER_OFF);
   EXPECT_EQ(launcher_.alive(), 0);
@@ -187,8 +186,7 @@ TEST_F(MachineTakeoverTest, AKernelThatDiedMeanwhileEndsTheMachine) {
 }
 
 TEST_F(MachineTakeoverTest, OutputGoesOnWhereItWas) {
-  const auto machine = CreateAndStart();
-  machine->console().Append("before ");
+  CreateAndStart()->console().Append("before ");
   const auto after = RestartHvd();
   EXPECT_EQ(after->Show().console_bytes(), 7u);
   after->console().Append("after");
@@ -256,7 +254,8 @@ TEST_F(MachineTakeoverTest, ManyHvdsInTurnLeakNothing) {
   RestartHvd();
   const int before = OpenDescriptors();
   for (int i = 0; i < 5; ++i) RestartHvd();
-  EXPECT_LE(OpenDescriptors(), before);
+  // gRPC closes its ends of broken connections when it comes to it.
+  while (OpenDescriptors() > before) std::this_thread::yield();
   EXPECT_EQ(launcher_.alive(), kParts);
 }
 

@@ -29,7 +29,8 @@ constexpr std::chrono::seconds kFirstMachine{30};
 absl::Status LeftUntouched(const absl::Status& status) {
   return absl::FailedPreconditionError(
       absl::StrCat("the machines of a killed hvd are there, but its hv_keeper does not hand them "
-                   "over: ", status.message(), "; end that hv_keeper, which ends them"));
+                   "over: ",
+                   status.message(), "; end that hv_keeper, which ends them"));
 }
 
 absl::Status Serve(const Options& options, Readiness& readiness) {

@@ -26,13 +26,14 @@ struct LaunchedPart {
 // Starts the program of `endpoint`'s role; `log` is its standard error.
 absl::StatusOr<LaunchedPart> LaunchPart(Launcher& launcher, uint32_t endpoint, int log);
 
-// Puts the part into `records`, sends it the manifest of `endpoint` under `epoch`, and returns hvd's
-// end of the first control connection. Unavailable: the process is dead already.
+// Puts the part into `records`, sends it the manifest of `endpoint` under `epoch`, and returns
+// hvd's end of the first control connection. Unavailable: the process is dead already.
 absl::StatusOr<UniqueFd> AttachPart(LaunchedPart& part, const MachinePlan& plan,
                                     const SegmentSet& segments, uint32_t endpoint, uint32_t epoch,
                                     MachineRecords& records);
 
-// hvd's end of one more control connection to a part that has its manifest. Unavailable: it is dead.
+// hvd's end of one more control connection to a part that has its manifest. Unavailable: it is
+// dead.
 absl::StatusOr<UniqueFd> ConnectTo(const LaunchedPart& part);
 
 // Two connected sockets, close-on-exec.

@@ -15,8 +15,8 @@ namespace hv::hvd {
 // How a process ended.
 struct ProcessEnd {
   bool by_signal = false;
-  int code = 0;        // exit status or signal number
-  bool known = true;   // false: only its parent could have asked, an hvd that is gone
+  int code = 0;       // exit status or signal number
+  bool known = true;  // false: only its parent could have asked, an hvd that is gone
 
   // "exited with status 1", "killed by signal 9 (Killed)", "ended; how, only the hvd that had
   // started it could have seen".

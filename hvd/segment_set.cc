@@ -87,8 +87,8 @@ std::vector<Spec> Specs(const Topology& topology, uint64_t memory_bytes) {
     specs.push_back({HV_SEGMENT_STATE, service, 0, HV_STATE_SEGMENT_BYTES(HV_STATE_MAX_BYTES)});
   }
   for (const ChannelPlan& channel : topology.channels) {
-    specs.push_back({HV_SEGMENT_CHANNEL, channel.side_a, channel.side_b,
-                     HV_CHANNEL_BYTES(channel.capacity)});
+    specs.push_back(
+        {HV_SEGMENT_CHANNEL, channel.side_a, channel.side_b, HV_CHANNEL_BYTES(channel.capacity)});
   }
   return specs;
 }
@@ -153,8 +153,10 @@ absl::Status SegmentSet::MapOwnView(const OwnedSegment& segment) {
       !status.ok()) {
     return status;
   }
-  if (segment.kind == HV_SEGMENT_STATE) states_.push_back({segment.endpoint, *std::move(mapping)});
-  else if (segment.kind == HV_SEGMENT_WAKE) wakes_.push_back({segment.endpoint, *std::move(mapping)});
+  if (segment.kind == HV_SEGMENT_STATE)
+    states_.push_back({segment.endpoint, *std::move(mapping)});
+  else if (segment.kind == HV_SEGMENT_WAKE)
+    wakes_.push_back({segment.endpoint, *std::move(mapping)});
   return absl::OkStatus();
 }
 

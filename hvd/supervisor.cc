@@ -81,14 +81,14 @@ absl::StatusOr<UniqueFd> Supervisor::AttachProcess(Slot& slot) {
   if (auto waiting = slot.standby ? slot.standby->Take() : std::nullopt; waiting) {
     slot.part = *std::move(waiting);
     auto control = AttachPart(slot.part, parts_.plan, parts_.segments, slot.endpoint, slot.epoch,
-                      parts_.records);
+                              parts_.records);
     if (control.ok()) return control;
   }
   auto part = LaunchPart(parts_.launcher, slot.endpoint, parts_.log);
   if (!part.ok()) return part.status();
   slot.part = *std::move(part);
   return AttachPart(slot.part, parts_.plan, parts_.segments, slot.endpoint, slot.epoch,
-                      parts_.records);
+                    parts_.records);
 }
 
 absl::Status Supervisor::AwaitReady(std::chrono::milliseconds timeout) {

@@ -54,8 +54,8 @@ class Supervisor {
 
   // Starts all services. On an error some may be running: destroy the supervisor.
   absl::Status Start(const std::vector<uint32_t>& services);
-  // Goes on with the services of another hvd, instead of Start and AwaitReady: the dead, and those of
-  // which `parts` has none, are replaced, the others watched. Starts the standbys.
+  // Goes on with the services of another hvd, instead of Start and AwaitReady: the dead, and those
+  // of which `parts` has none, are replaced, the others watched. Starts the standbys.
   void Restore(const std::vector<uint32_t>& services, std::vector<RemainingPart> parts);
   // Waits until each service has answered on its control connection, then starts the standbys.
   // Unavailable, DeadlineExceeded: names the one that did not.

@@ -41,8 +41,8 @@ absl::Status Keeping::SendAll(int socket) const {
   for (const auto& [key, record] : records_) {
     std::vector<int> fds;
     for (const UniqueFd& fd : record.fds) fds.push_back(fd.get());
-    if (auto status = SendRecord(socket, &hv::v1::KeeperMessage::mutable_kept, key, record.bytes,
-                                 fds);
+    if (auto status =
+            SendRecord(socket, &hv::v1::KeeperMessage::mutable_kept, key, record.bytes, fds);
         !status.ok()) {
       return status;
     }

@@ -46,8 +46,8 @@ absl::StatusOr<std::optional<Records::value_type>> RecordAssembler::Add(
     const std::string former = std::exchange(key_, "");
     record_ = {};
     return absl::InvalidArgumentError(absl::StrCat("a piece with a key of ", piece.key().size(),
-                                                   " bytes after one of '", former,
-                                                   "'; 1 to ", kLongestKey, ", the same in all"));
+                                                   " bytes after one of '", former, "'; 1 to ",
+                                                   kLongestKey, ", the same in all"));
   }
   key_ = piece.key();
   record_.bytes += piece.bytes();
