@@ -89,6 +89,7 @@ TEST_F(KeeperClientTest, TheSocketIsForItsUserAloneAndGoesWithTheClient) {
   EXPECT_EQ(info.st_mode & 0777, 0600u);
   keeper_.reset();
   EXPECT_FALSE(fs::exists(folder_ + "/keeper.sock"));
+  ASSERT_GT(launcher_.pid, 0);
   EXPECT_NE(kill(launcher_.pid, 0), 0) << "hv_keeper is still there";
 }
 
@@ -122,6 +123,7 @@ TEST_F(KeeperClientTest, AKilledHvdsRecordsAreTheNextOnes) {
 TEST_F(KeeperClientTest, OneThatDiesIsReplacedAndToldEverythingAgain) {
   keeper_->Put("one", "1", {});
   const pid_t first = launcher_.pid;
+  ASSERT_GT(first, 0);
   kill(first, SIGKILL);
   AwaitLaunched(2);
   keeper_->Put("two", "2", {});
@@ -132,6 +134,7 @@ TEST_F(KeeperClientTest, OneThatDiesIsReplacedAndToldEverythingAgain) {
 
 TEST_F(KeeperClientTest, OneThatTakesNothingIsReplaced) {
   keeper_->Put("one", "1", {});
+  ASSERT_GT(launcher_.pid, 0);
   kill(launcher_.pid, SIGSTOP);
   const std::string large(1 << 20, 'x');
   keeper_->Put("two", large, {});
