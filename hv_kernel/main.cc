@@ -1,10 +1,9 @@
 // hv_kernel: enters and leaves guests.
 #include <sys/prctl.h>
+#include <unistd.h>
 
 #include <array>
-#include <condition_variable>
 #include <cstdio>
-#include <mutex>
 
 #include "hv_kernel/kernel_control.h"
 #include "hv_kernel/machine.h"
@@ -29,12 +28,10 @@ absl::Status Serve() {
                              .sandbox = sandbox.in_force,
                              .sandbox_missing = sandbox.missing},
                             **machine);
-  const hv::service::ControlServer server({&service}, std::move(control));
-  // hvd ends the process; a machine outlives hvd.
-  std::mutex mutex;
-  std::condition_variable never;
-  std::unique_lock lock(mutex);
-  for (;;) never.wait(lock);
+  hv::service::ControlServer server({&service});
+  // hvd ends the process. A machine outlives hvd as long as another hvd may come.
+  server.ServeAllFrom(control.get());
+  _exit(0);
 }
 
 }  // namespace

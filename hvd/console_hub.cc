@@ -18,7 +18,7 @@ void ConsoleHub::SetPump(std::function<void()> wake) {
 }
 
 uint64_t ConsoleHub::SlowestOffset() const {
-  uint64_t slowest = scrollback_.end();
+  uint64_t slowest = memory_.end();
   for (const auto& [id, reader] : readers_) {
     if (!reader.cut_off) slowest = std::min(slowest, reader.offset);
   }
@@ -27,7 +27,7 @@ uint64_t ConsoleHub::SlowestOffset() const {
 
 void ConsoleHub::CutOffStalled(Clock::time_point now) {
   for (auto& [id, reader] : readers_) {
-    const bool holds = scrollback_.end() - reader.offset >= scrollback_.capacity();
+    const bool holds = memory_.end() - reader.offset >= memory_.capacity();
     if (holds && now - reader.moved >= kPatience) reader.cut_off = true;
   }
 }
@@ -38,7 +38,7 @@ size_t ConsoleHub::Room(Clock::time_point now) {
   {
     std::lock_guard lock(mutex_);
     const auto free = [&] {
-      return scrollback_.capacity() - static_cast<size_t>(scrollback_.end() - SlowestOffset());
+      return memory_.capacity() - static_cast<size_t>(memory_.end() - SlowestOffset());
     };
     room = free();
     if (room == 0) {
@@ -54,12 +54,17 @@ size_t ConsoleHub::Room(Clock::time_point now) {
   return room;
 }
 
-void ConsoleHub::Append(std::string_view output) {
+void ConsoleHub::Append(std::string_view output, const PortPosition& position) {
   {
     std::lock_guard lock(mutex_);
-    scrollback_.Append(output);
+    memory_.Append(output, position);
   }
-  NotifyReaders();
+  if (!output.empty()) NotifyReaders();
+}
+
+PortPosition ConsoleHub::position() const {
+  std::lock_guard lock(mutex_);
+  return memory_.position();
 }
 
 void ConsoleHub::NotifyReaders() {
@@ -92,7 +97,7 @@ bool ConsoleHub::HasInput() const {
 ConsoleHub::ReaderId ConsoleHub::Attach(uint64_t offset, std::function<void()> ready) {
   std::lock_guard lock(mutex_);
   const ReaderId id = next_id_++;
-  readers_[id] = {.offset = std::clamp(offset, scrollback_.begin(), scrollback_.end()),
+  readers_[id] = {.offset = std::clamp(offset, memory_.begin(), memory_.end()),
                   .moved = Clock::now(),
                   .subscriber = std::make_shared<Subscriber>(std::move(ready))};
   return id;
@@ -121,11 +126,11 @@ ConsoleHub::ReadResult ConsoleHub::Read(ReaderId id, size_t most, uint64_t& offs
     Reader& reader = found->second;
     if (reader.cut_off) return ReadResult::kCutOff;
     offset = reader.offset;
-    if (reader.offset == scrollback_.end()) {
+    if (reader.offset == memory_.end()) {
       output.clear();
       return closed_ ? ReadResult::kClosed : ReadResult::kNothingYet;
     }
-    output = scrollback_.Read(reader.offset, most);
+    output = memory_.Read(reader.offset, most);
     reader.offset += output.size();
     reader.moved = Clock::now();
     gives_room = pump_waits_for_room_;
@@ -147,7 +152,7 @@ size_t ConsoleHub::Type(std::string_view input) {
 
 uint64_t ConsoleHub::OutputBytes() const {
   std::lock_guard lock(mutex_);
-  return scrollback_.end();
+  return memory_.end();
 }
 
 void ConsoleHub::WakePump() {

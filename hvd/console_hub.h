@@ -11,7 +11,7 @@
 #include <string>
 #include <string_view>
 
-#include "hvd/scrollback.h"
+#include "hvd/console_memory.h"
 #include "hvd/subscriber.h"
 
 namespace hv::hvd {
@@ -22,19 +22,20 @@ namespace hv::hvd {
 class ConsoleHub {
  public:
   using Clock = std::chrono::steady_clock;
-  static constexpr size_t kScrollbackBytes = 1 << 20;
   static constexpr size_t kInputBytes = 1 << 16;
   static constexpr std::chrono::seconds kPatience{10};
 
-  explicit ConsoleHub(size_t scrollback_bytes = kScrollbackBytes) : scrollback_(scrollback_bytes) {}
+  explicit ConsoleHub(ConsoleMemory memory) : memory_(std::move(memory)) {}
 
   // --- The pump: whoever serves the serial port's ring. One at a time.
   // `wake` is called, from any thread, when there is input to send or room again; nullptr: none.
   void SetPump(std::function<void()> wake);
   // Bytes that can be appended now without taking them from a reader.
   size_t Room(Clock::time_point now);
+  // Appends, and keeps where the pump is now for a successor, in one step.
   // REQUIRES: output.size() <= Room().
-  void Append(std::string_view output);
+  void Append(std::string_view output, const PortPosition& position = {});
+  PortPosition position() const;
   // Typed bytes, at most `most`; each is given out once.
   std::string TakeInput(size_t most);
   bool HasInput() const;
@@ -54,6 +55,8 @@ class ConsoleHub {
 
   // Bytes of output since the beginning.
   uint64_t OutputBytes() const;
+  // Descriptor of the memory that a hub of another hvd can go on with.
+  int memory_fd() const { return memory_.fd(); }
 
   // The machine is deleted: readers get kClosed after the last byte.
   void Close();
@@ -72,7 +75,7 @@ class ConsoleHub {
   void WakePump();
 
   mutable std::mutex mutex_;
-  Scrollback scrollback_;
+  ConsoleMemory memory_;
   std::string input_;
   std::map<ReaderId, Reader> readers_;
   ReaderId next_id_ = 1;

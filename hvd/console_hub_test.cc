@@ -18,7 +18,7 @@ class ConsoleHubTest : public testing::Test {
   }
   size_t Room() { return hub_.Room(now_); }
 
-  ConsoleHub hub_{kSmall};
+  ConsoleHub hub_{ConsoleMemory::Make(kSmall).value()};
   ConsoleHub::Clock::time_point now_ = ConsoleHub::Clock::now();
   ConsoleHub::ReadResult result_{};
   uint64_t offset_ = 0;

@@ -13,6 +13,7 @@ constexpr uint64_t kLongestSleepNs = 500'000'000;
 
 ConsolePump::ConsolePump(HostPort port, ConsoleHub& hub)
     : port_(std::move(port)), hub_(hub), waker_(port_.self_waker()) {
+  hub_.Append("", port_.position());
   hub_.SetPump([this] { waker_.WakeAlways(); });
   thread_ = std::thread([this] { Run(); });
 }

@@ -11,7 +11,7 @@ namespace hv::hvd {
 
 class ConsolePump {
  public:
-  // Starts the thread. `hub` outlives it.
+  // Starts the thread; the hub then keeps the port's position. `hub` outlives it.
   ConsolePump(HostPort port, ConsoleHub& hub);
   // Takes what output is left in the ring and ends. A reader that holds the hub full is cut off in
   // ConsoleHub::kPatience, so this is bounded. REQUIRES: serial_svc is dead or harmless.

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <functional>
 #include <mutex>
@@ -78,10 +79,11 @@ class FakeKernelControl : public hv::v1::KernelControl::Service {
     exits.set_value(42);
     return grpc::Status::OK;
   }
-  grpc::Status WatchExit(grpc::ServerContext*, const hv::v1::KernelWatchExitRequest*,
+  grpc::Status WatchExit(grpc::ServerContext* context, const hv::v1::KernelWatchExitRequest*,
                          grpc::ServerWriter<hv::v1::KernelExit>* writer) override {
+    constexpr std::chrono::milliseconds kLook{10};
     std::unique_lock lock(mutex_);
-    changed_.wait(lock, [this] { return exit_.has_value() || dead_; });
+    while (!exit_ && !dead_ && !context->IsCancelled()) changed_.wait_for(lock, kLook);
     if (exit_) writer->Write(*exit_);
     return grpc::Status::OK;
   }

@@ -10,6 +10,7 @@
 #include "base/temporary_folder.h"
 #include "hvd/event_bus.h"
 #include "hvd/event_loop.h"
+#include "hvd/fake_keeper.h"
 #include "hvd/fake_world.h"
 #include "hvd/machine_registry.h"
 #include "hvd/runtime_folder.h"
@@ -34,6 +35,7 @@ class FakeHost : public testing::Test {
             .loader = loader_,
             .events = events_,
             .folder = folder_,
+            .keeper = keeper_,
             .tsc_hz = 1'000'000'000};
   }
 
@@ -42,6 +44,7 @@ class FakeHost : public testing::Test {
   RuntimeFolder folder_ = RuntimeFolder::Open(path_).value();
   EventBus events_;
   EventLoop loop_;
+  FakeKeeper keeper_;
   FakeLauncher launcher_;
   FakeLoader loader_;
   hv::v1::MachineConfig config_;

@@ -21,7 +21,8 @@ namespace {
 // What the supervisor holds: the part itself belongs to the launcher's record.
 class FakeProcess : public Process {
  public:
-  explicit FakeProcess(std::shared_ptr<FakePart> part) : part_(std::move(part)) {}
+  FakeProcess(std::shared_ptr<FakePart> part, std::shared_ptr<std::atomic<bool>> lost)
+      : part_(std::move(part)), lost_(std::move(lost)) {}
   ~FakeProcess() override {
     Kill();
     Reap();
@@ -31,12 +32,13 @@ class FakeProcess : public Process {
   // Nothing that a fake part does counts as a hang: it makes no turns.
   ProcessActivity activity() const override { return {.state = 'Z'}; }
   void Signal(int signal) override {
-    if (signal != SIGSTOP) part_->Die({.by_signal = true, .code = signal});
+    if (signal != SIGSTOP && !*lost_) part_->Die({.by_signal = true, .code = signal});
   }
-  ProcessEnd Reap() override { return part_->Join(); }
+  ProcessEnd Reap() override { return *lost_ ? ProcessEnd{.known = false} : part_->Join(); }
 
  private:
   std::shared_ptr<FakePart> part_;
+  std::shared_ptr<std::atomic<bool>> lost_;
 };
 
 constexpr ProcessEnd kExit1{.by_signal = false, .code = 1};
@@ -46,6 +48,7 @@ constexpr ProcessEnd kExit1{.by_signal = false, .code = 1};
 struct FakePart::State {
   FakeLauncher& launcher;
   UniqueFd socket;
+  UniqueFd control;
   UniqueFd death{eventfd(0, EFD_CLOEXEC)};
   std::mutex mutex;
   std::condition_variable changed;
@@ -83,30 +86,29 @@ void FakePart::Run() {
   // As with a process: what was sent and not received goes with it.
   std::lock_guard lock(state_->mutex);
   state_->socket.Reset();
+  state_->control.Reset();
 }
 
 void FakePart::Live() {
   if (state_->launcher.Contains(state_->launcher.die_at_once, name_)) return Die(kExit1);
   auto attached = service::Attachment::Receive(state_->socket.get());
   if (!attached.ok()) return Die(kExit1);
-  UniqueFd control = attached->TakeControl();
   grpc::Service* service = &state_->service;
   if (name_ == "hv_kernel") service = &state_->kernel;
   std::vector<grpc::Service*> services{service};
   FakeMmuControl mmu(state_->launcher.mmu, [this] { Die(kExit1); });
   if (name_ == "mmu_svc") services.push_back(&mmu);
-  service::ControlServer server(services, std::move(control));
+  service::ControlServer server(services);
   {
     std::unique_lock lock(state_->mutex);
+    state_->control = attached->TakeControl();
     state_->attachment = *std::move(attached);
     state_->changed.notify_all();
   }
   state_->launcher.changed_.notify_all();
   if (state_->launcher.Contains(state_->launcher.die_attached, name_)) Die(kExit1);
-  {
-    std::unique_lock lock(state_->mutex);
-    state_->changed.wait(lock, [this] { return state_->end.has_value(); });
-  }
+  if (alive()) server.ServeAllFrom(state_->control.get());
+  Die({});  // by itself, unless it has died another way
   state_->kernel.Die();
 }
 
@@ -115,6 +117,7 @@ void FakePart::Die(ProcessEnd end) {
   if (state_->end) return;
   state_->end = end;
   shutdown(state_->socket.get(), SHUT_RDWR);
+  shutdown(state_->control.get(), SHUT_RDWR);
   state_->changed.notify_all();
   const uint64_t one = 1;
   CHECK(write(state_->death.get(), &one, sizeof(one)) == sizeof(one));
@@ -164,7 +167,21 @@ absl::StatusOr<std::unique_ptr<Process>> FakeLauncher::Launch(const std::string&
     parts_.push_back(part);
   }
   changed_.notify_all();
-  return std::make_unique<FakeProcess>(std::move(part));
+  return std::make_unique<FakeProcess>(std::move(part), lost_);
+}
+
+std::unique_ptr<Process> FakeLauncher::Adopt(pid_t pid, UniqueFd) {
+  std::lock_guard lock(mutex_);
+  for (const auto& part : parts_) {
+    if (part->pid() == pid) return std::make_unique<FakeProcess>(part, lost_);
+  }
+  CHECK(false);
+}
+
+void FakeLauncher::LoseProcesses() {
+  std::lock_guard lock(mutex_);
+  *lost_ = true;
+  lost_ = std::make_shared<std::atomic<bool>>(false);
 }
 
 std::shared_ptr<FakePart> FakeLauncher::Find(const std::string& name) const {

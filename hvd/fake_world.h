@@ -4,6 +4,7 @@
 
 #include <grpcpp/support/status.h>
 
+#include <atomic>
 #include <condition_variable>
 #include <functional>
 #include <map>
@@ -80,6 +81,12 @@ class FakeLauncher : public Launcher {
 
   absl::StatusOr<std::unique_ptr<Process>> Launch(const std::string& name, int socket,
                                                   int log) override;
+  // A part that this launcher has launched, known by its pid.
+  std::unique_ptr<Process> Adopt(pid_t pid, UniqueFd death_fd) override;
+
+  // From now on whoever has a process has lost it: hvd has been killed, and nothing that is done
+  // with its objects reaches a part.
+  void LoseProcesses();
 
   // The newest living part of that name; null when there is none.
   std::shared_ptr<FakePart> Find(const std::string& name) const;
@@ -100,6 +107,7 @@ class FakeLauncher : public Launcher {
   mutable std::mutex mutex_;
   std::condition_variable changed_;
   std::vector<std::shared_ptr<FakePart>> parts_;
+  std::shared_ptr<std::atomic<bool>> lost_ = std::make_shared<std::atomic<bool>>(false);
 };
 
 // Loads nothing; returns a zeroed vCPU state or `error`.

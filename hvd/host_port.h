@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 
 #include "absl/status/statusor.h"
 #include "hvd/console_hub.h"
@@ -17,8 +18,12 @@ namespace hv::hvd {
 // One thread; hostile peers can cost it time and console bytes, no more.
 class HostPort {
  public:
-  // Maps the host's segments of `segments`.
+  // Maps the host's segments of `segments`, whose rings are fresh.
   static absl::StatusOr<HostPort> Open(const SegmentSet& segments);
+  // Goes on where the port of an hvd that was killed, at whatever instruction, had come to:
+  // `position` is the last one its hub was told of. Each byte is taken once and its credit granted
+  // once; typed bytes that had not been sent went with that hvd.
+  static absl::StatusOr<HostPort> Reopen(const SegmentSet& segments, const PortPosition& position);
 
   // Moves what can be moved now, both ways: output as far as the hub has room, credit for what was
   // taken, input as far as there is credit. True if anything moved.
@@ -31,6 +36,7 @@ class HostPort {
   ring::Waker self_waker() const { return ring::Waker(own_wake_.As<hv_wake>()); }
   bool OutputWaiting() const { return from_serial_.Ready(); }
   uint64_t refused() const { return refused_; }
+  const PortPosition& position() const { return position_; }
 
   // What serial_svc is ready to take before it gives credit (abi: its input queue is no smaller).
   static constexpr uint32_t kFirstInputCredit = 64;
@@ -43,24 +49,27 @@ class HostPort {
   };
   static absl::StatusOr<Link> OpenLink(const SegmentSet& segments, uint32_t peer);
 
-  HostPort(ring::Mapping own_wake, Link serial, Link power);
+  HostPort(ring::Mapping own_wake, Link serial, Link power, const PortPosition& position);
+  // What the dead port sent after its last commit: one message at most.
+  void RecoverSent();
 
   bool TakeOutput(ConsoleHub& hub);
-  // Whether the cell was one that serial_svc may send.
-  bool Accept(const hv_cell& cell, ConsoleHub& hub);
-  bool GrantCredit();
+  // Whether the cell was one that serial_svc may send; `output`: what it brings.
+  bool Accept(const hv_cell& cell, std::string& output);
+  bool GrantCredit(ConsoleHub& hub);
   bool SendInput(ConsoleHub& hub);
+  // Sends to serial_svc; the hub is told afterwards.
   template <typename T>
-  void Send(ring::Producer& producer, uint16_t kind, const T& payload, ring::Waker waker);
+  void SendSerial(ConsoleHub& hub, uint16_t kind, const T& payload);
 
   ring::Mapping own_wake_;
   Link serial_;
   Link power_;
+  // Invariant: the hub is told of a cell before serial_svc is, whose ring it then leaves.
   ring::Consumer from_serial_;
   ring::Producer to_serial_;
   ring::Producer to_power_;
-  uint32_t input_credit_ = kFirstInputCredit;
-  uint64_t ungranted_ = 0;  // bytes taken for which serial_svc has not got its credit back
+  PortPosition position_;
   uint64_t refused_ = 0;
 };
 

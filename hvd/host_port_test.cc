@@ -93,7 +93,7 @@ class HostPortTest : public testing::Test {
   HostPort port_ = HostPort::Open(set_).value();
   Peer serial_{set_, kSerial};
   Peer power_{set_, kPower};
-  ConsoleHub hub_;
+  ConsoleHub hub_{ConsoleMemory::Make().value()};
 };
 
 TEST_F(HostPortTest, OutputReachesTheHubAndItsCreditGoesBack) {
@@ -107,7 +107,7 @@ TEST_F(HostPortTest, OutputReachesTheHubAndItsCreditGoesBack) {
 }
 
 TEST_F(HostPortTest, WithoutRoomOutputStaysInTheRing) {
-  ConsoleHub small(HV_BYTES_MAX);
+  ConsoleHub small(ConsoleMemory::Make(HV_BYTES_MAX).value());
   const auto reader = small.Attach(0, [] {});
   const std::string full(HV_BYTES_MAX, 'a');
   serial_.Output(full);
@@ -164,6 +164,54 @@ TEST_F(HostPortTest, CreditBeyondReasonIsBounded) {
   EXPECT_EQ(serial_.Receive().input, "x") << "no overflow took the credit away";
 }
 
+TEST_F(HostPortTest, AfterAKilledHvdEachByteIsTakenOnceAndItsCreditGrantedOnce) {
+  uint64_t credit = 0;
+  std::string sent;
+  for (int life = 0; life < 100; ++life) {
+    const std::string text = std::to_string(life) + " ";
+    serial_.Output(text);
+    sent += text;
+    if (life % 3 != 0) port_.Turn(hub_);
+    if (life % 2 != 0) credit += serial_.Receive().credit;
+    port_ = HostPort::Reopen(set_, hub_.position()).value();
+  }
+  port_.Turn(hub_);
+  credit += serial_.Receive().credit;
+  EXPECT_EQ(Shown(hub_), sent);
+  EXPECT_EQ(credit, sent.size());
+}
+
+TEST_F(HostPortTest, WhatAKilledHvdTookAndDidNotAcknowledgeIsNotTakenAgain) {
+  serial_.Output("once");
+  hub_.Append("once", {.taken = 1, .ungranted = 4, .input_credit = HostPort::kFirstInputCredit});
+  port_ = HostPort::Reopen(set_, hub_.position()).value();
+  serial_.Output(" more");
+  port_.Turn(hub_);
+  EXPECT_EQ(Shown(hub_), "once more");
+  EXPECT_EQ(serial_.Receive().credit, 9u);
+}
+
+TEST_F(HostPortTest, WhatAKilledHvdHadSentWithoutSayingSoIsNotSentAgain) {
+  serial_.Output("hello");
+  hub_.Type("typed");
+  port_.Turn(hub_);  // sends the credit, then the input
+  const PortPosition before_credit{
+      .taken = 1, .sent = 0, .ungranted = 5, .input_credit = HostPort::kFirstInputCredit};
+  EXPECT_EQ(HostPort::Reopen(set_, before_credit).value().position().ungranted, 0u);
+  const PortPosition before_input{
+      .taken = 1, .sent = 1, .ungranted = 0, .input_credit = HostPort::kFirstInputCredit};
+  const PortPosition after = HostPort::Reopen(set_, before_input).value().position();
+  EXPECT_EQ(after.sent, 2u);
+  EXPECT_EQ(after.input_credit, HostPort::kFirstInputCredit - 5);
+}
+
+TEST_F(HostPortTest, APressOfAKilledHvdStays) {
+  EXPECT_TRUE(port_.PressPowerButton());
+  port_ = HostPort::Reopen(set_, hub_.position()).value();
+  EXPECT_TRUE(port_.PressPowerButton());
+  EXPECT_EQ(power_.Receive().buttons, 2);
+}
+
 TEST_F(HostPortTest, AScribblingPeerCannotStopTheTurns) {
   std::mt19937 random(7);
   for (int round = 0; round < 200; ++round) {
@@ -171,6 +219,8 @@ TEST_F(HostPortTest, AScribblingPeerCannotStopTheTurns) {
     for (int i = 0; i < 4096; ++i) memory[random() % memory.size()] = std::byte(random());
     hub_.Type("x");
     port_.Turn(hub_);
+    auto reopened = HostPort::Reopen(set_, hub_.position());
+    if (reopened.ok()) port_ = *std::move(reopened);  // else it has scribbled over the header
   }
   SUCCEED();
 }

@@ -22,6 +22,7 @@ std::string OwnFolder() {
 std::vector<std::string> TreePlaces(const std::string& name) {
   if (name == "hvctl") return {"cli/hvctl"};
   if (name == "hv_boot") return {"boot/hv_boot"};
+  if (name == "hv_keeper") return {"hvd/keeper/hv_keeper"};
   const std::string stem(absl::StripSuffix(name, "_svc"));
   return {absl::StrCat(name, "/", name), absl::StrCat("device_svc/", stem, "/", name)};
 }

@@ -23,12 +23,25 @@ const char* StateInWords(hv::v1::MachineState state) {
 
 }  // namespace
 
-Machine::Machine(const World& world, hv::v1::MachineConfig config)
-    : world_(world), config_(std::move(config)) {
+Machine::Machine(const World& world, hv::v1::MachineConfig config, ConsoleMemory console)
+    : world_(world),
+      config_(std::move(config)),
+      hub_(std::move(console)),
+      records_(world.keeper, config_.name()) {
   *shown_.mutable_config() = config_;
   shown_.set_created_unix_ns(UnixNowNs());
   shown_.set_state(hv::v1::MACHINE_STATE_CREATING);
   shown_.set_state_since_unix_ns(shown_.created_unix_ns());
+}
+
+Machine::Machine(const World& world, const Remains& remains, ConsoleMemory console)
+    : world_(world),
+      config_(remains.machine->machine().config()),
+      hub_(std::move(console)),
+      records_(world.keeper, config_.name(), remains.keys),
+      shown_(remains.machine->machine()),
+      life_(remains.machine->life()) {
+  records_.BeginLife(life_);
 }
 
 Machine::~Machine() {
@@ -50,20 +63,65 @@ absl::Status Machine::Build() {
   });
 }
 
+MachineInstance::Callbacks Machine::CallbacksOf(uint64_t life) {
+  return {.on_service_event = [this](const ServiceEvent& event) { OnServiceEvent(event); },
+          .on_end =
+              [this, life](InstanceEnd end) {
+                queue_.Post([this, life, end = std::move(end)] { HandleEnd(life, end); });
+              }};
+}
+
 absl::Status Machine::MakeInstance() {
   const uint64_t life = ++life_;
-  auto made = MachineInstance::Make(
-      world_, config_, hub_,
-      {.on_service_event = [this](const ServiceEvent& event) { OnServiceEvent(event); },
-       .on_end =
-           [this, life](InstanceEnd end) {
-             queue_.Post([this, life, end = std::move(end)] { HandleEnd(life, end); });
-           }});
+  records_.BeginLife(life);
+  auto made = MachineInstance::Make(world_, config_, hub_, records_, CallbacksOf(life));
   if (!made.ok()) return made.status();
   std::lock_guard lock(mutex_);
   instance_ = *std::move(made);
   shown_.set_engine(instance_->engine());
   return absl::OkStatus();
+}
+
+void Machine::Restore(Remains remains) {
+  queue_.Run([&] { RestoreNow(std::move(remains)); });
+}
+
+void Machine::RestoreNow(Remains remains) {
+  const bool restarting = remains.machine->restarting();
+  auto restored = MachineInstance::Restore(world_, config_, hub_, records_, std::move(remains),
+                                           CallbacksOf(life_));
+  if (state() == hv::v1::MACHINE_STATE_STOPPED) return;  // what was still there ends
+  if (restarting) {
+    restored = nullptr;
+    StartAnew();
+    return;
+  }
+  if (!restored.ok()) {
+    EndNow(
+        {.cause = hv::v1::EXIT_CAUSE_INTERNAL_ERROR,
+         .message = absl::StrCat("hvd was killed, and the next one cannot take the machine over: ",
+                                 restored.status().message())});
+    return;
+  }
+  {
+    std::lock_guard lock(mutex_);
+    instance_ = *std::move(restored);
+  }
+  SettleKernel();
+}
+
+// Errors are the exit watch's: it learns of a guest that has stopped and of an hv_kernel that died.
+void Machine::SettleKernel() {
+  switch (state()) {
+    case hv::v1::MACHINE_STATE_CREATED: return;
+    case hv::v1::MACHINE_STATE_PAUSED: instance()->Pause().IgnoreError(); return;
+    default: break;
+  }
+  if (absl::IsFailedPrecondition(instance()->Resume())) {  // not started yet
+    instance()->Start().IgnoreError();
+  }
+  // Who waited for a stop, and would have ended the guest after its grace, is gone.
+  if (state() == hv::v1::MACHINE_STATE_STOPPING) SetState(hv::v1::MACHINE_STATE_RUNNING);
 }
 
 absl::Status Machine::Start() {
@@ -82,7 +140,11 @@ absl::Status Machine::StartNow() {
     }
     default: return WrongState("started", "only a created or stopped one can be");
   }
-  if (auto status = instance()->Start(); !status.ok()) return status;
+  Intend(hv::v1::MACHINE_STATE_RUNNING);
+  if (auto status = instance()->Start(); !status.ok()) {
+    Intend(state());
+    return status;
+  }
   SetState(hv::v1::MACHINE_STATE_RUNNING);
   return absl::OkStatus();
 }
@@ -96,7 +158,11 @@ absl::Status Machine::PauseNow() {
   if (state() != hv::v1::MACHINE_STATE_RUNNING) {
     return WrongState("paused", "only a running one can be");
   }
-  if (auto status = PauseOrGoOn(); !status.ok()) return status;
+  Intend(hv::v1::MACHINE_STATE_PAUSED);
+  if (auto status = PauseOrGoOn(); !status.ok()) {
+    Intend(state());
+    return status;
+  }
   SetState(hv::v1::MACHINE_STATE_PAUSED);
   return absl::OkStatus();
 }
@@ -117,7 +183,11 @@ absl::Status Machine::ResumeNow() {
   if (state() != hv::v1::MACHINE_STATE_PAUSED) {
     return WrongState("resumed", "only a paused one can be");
   }
-  if (auto status = instance()->Resume(); !status.ok()) return status;
+  Intend(hv::v1::MACHINE_STATE_RUNNING);
+  if (auto status = instance()->Resume(); !status.ok()) {
+    Intend(state());
+    return status;
+  }
   SetState(hv::v1::MACHINE_STATE_RUNNING);
   return absl::OkStatus();
 }
@@ -151,13 +221,22 @@ bool Machine::RestartAfterReset(const InstanceEnd& end) {
       state() == hv::v1::MACHINE_STATE_STOPPING) {
     return false;
   }
+  StartAnew();
+  return true;
+}
+
+void Machine::StartAnew() {
+  Intend(hv::v1::MACHINE_STATE_RUNNING, nullptr, /*restarting=*/true);
   TakeInstance().reset();
   absl::Status status = MakeInstance();
-  if (status.ok()) status = instance()->Start();
+  if (status.ok()) {
+    Intend(hv::v1::MACHINE_STATE_RUNNING);
+    status = instance()->Start();
+  }
   if (!status.ok()) {
     EndNow({.cause = hv::v1::EXIT_CAUSE_INTERNAL_ERROR,
             .message = absl::StrCat("after the guest's reset: ", status.message())});
-    return true;
+    return;
   }
   hv::v1::Event event;
   event.set_machine(config_.name());
@@ -169,12 +248,12 @@ bool Machine::RestartAfterReset(const InstanceEnd& end) {
   world_.events.Publish(std::move(event));
   // A reset while paused cannot be: a paused guest does nothing.
   SetState(hv::v1::MACHINE_STATE_RUNNING);
-  return true;
 }
 
 void Machine::EndNow(InstanceEnd end) {
-  TakeInstance().reset();
   const hv::v1::MachineExit exit = ShowEnd(end);
+  Intend(hv::v1::MACHINE_STATE_STOPPED, &exit);
+  TakeInstance().reset();
   SetState(hv::v1::MACHINE_STATE_STOPPED, &exit);
 }
 
@@ -267,8 +346,20 @@ void Machine::SetState(hv::v1::MachineState state, const hv::v1::MachineExit* ex
     shown_.set_state_since_unix_ns(UnixNowNs());
     if (exit != nullptr) *shown_.mutable_exit() = *exit;
   }
+  Intend(state, exit);
   changed_.notify_all();
   world_.events.Publish(CurrentEvent());
+}
+
+void Machine::Intend(hv::v1::MachineState state, const hv::v1::MachineExit* exit, bool restarting) {
+  hv::v1::Machine machine;
+  {
+    std::lock_guard lock(mutex_);
+    machine = shown_;
+  }
+  machine.set_state(state);
+  if (exit != nullptr) *machine.mutable_exit() = *exit;
+  records_.PutMachine(machine, restarting, hub_.memory_fd());
 }
 
 hv::v1::MachineState Machine::state() const {

@@ -31,9 +31,15 @@ namespace hv::hvd {
 class Machine {
  public:
   // `config` as ValidateConfig returned it.
-  Machine(const World& world, hv::v1::MachineConfig config);
+  Machine(const World& world, hv::v1::MachineConfig config, ConsoleMemory console);
+  // One that another hvd had; Restore() is to follow. REQUIRES: remains.machine.
+  Machine(const World& world, const Remains& remains, ConsoleMemory console);
   // Ends it at once.
   ~Machine();
+
+  // Takes over what is there of it and brings it where its record says it is to be. What cannot be
+  // taken over is ended, and the machine stopped with the reason.
+  void Restore(Remains remains);
 
   // CREATING -> CREATED. On an error nothing is left and the machine is to be dropped.
   absl::Status Build();
@@ -64,6 +70,10 @@ class Machine {
  private:
   // --- On the queue's thread.
   absl::Status MakeInstance();
+  void RestoreNow(Remains remains);
+  // Lets the guest run, or stand still, as it should have by now.
+  void SettleKernel();
+  MachineInstance::Callbacks CallbacksOf(uint64_t life);
   std::shared_ptr<MachineInstance> TakeInstance();
   absl::Status StartNow();
   absl::Status PauseNow();
@@ -77,6 +87,11 @@ class Machine {
 
   absl::Status WrongState(const char* what, const char* instead) const;
   void SetState(hv::v1::MachineState state, const hv::v1::MachineExit* exit = nullptr);
+  // Puts on record that the machine is to be in that state. Before it is brought there: a successor
+  // of this hvd that is killed meanwhile brings it there.
+  void Intend(hv::v1::MachineState state, const hv::v1::MachineExit* exit = nullptr,
+              bool restarting = false);
+  void StartAnew();
   hv::v1::MachineState state() const;
   std::shared_ptr<MachineInstance> instance() const;
   void OnServiceEvent(const ServiceEvent& event);
@@ -84,6 +99,7 @@ class Machine {
   const World world_;
   const hv::v1::MachineConfig config_;
   ConsoleHub hub_;
+  MachineRecords records_;
   // What Show() shows.
   mutable std::mutex mutex_;
   std::condition_variable changed_;

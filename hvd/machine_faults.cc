@@ -1,5 +1,7 @@
 #include "hvd/machine_faults.h"
 
+#include <algorithm>
+
 #include "abi/endpoint.h"
 #include "abi/state.h"
 #include "absl/strings/str_cat.h"
@@ -48,6 +50,8 @@ absl::StatusOr<hv::v1::Fault> MachineFaults::Set(const hv::v1::Fault& fault) {
   if (!endpoint.ok()) return endpoint.status();
   auto plan = PlanOf(fault);
   if (!plan.ok()) return plan.status();
+  // Faults set by an hvd before this one have numbers too.
+  for (const hv::v1::Fault& other : All()) next_id_ = std::max(next_id_, other.id() + 1);
   plan->id = next_id_++;
   if (auto status = FaultTable(segments_.fault_table(*endpoint)).Set(*plan); !status.ok()) {
     return status;

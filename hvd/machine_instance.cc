@@ -44,13 +44,14 @@ hv::v1::ExitCause CauseOf(hv::v1::KernelStopCause cause) {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<MachineInstance>> MachineInstance::Make(
-    const World& world, const hv::v1::MachineConfig& config, ConsoleHub& hub, Callbacks callbacks) {
+    const World& world, const hv::v1::MachineConfig& config, ConsoleHub& hub,
+    MachineRecords& records, Callbacks callbacks) {
   auto folder = world.folder.MakeMachineFolder(config.name());
   if (!folder.ok()) return folder.status();
   auto segments = SegmentSet::Make(PlanTopology(config.cpus()), config.memory_bytes());
   if (!segments.ok()) return segments.status();
   std::unique_ptr<MachineInstance> instance(
-      new MachineInstance(*std::move(folder), *std::move(segments)));
+      new MachineInstance(*std::move(folder), *std::move(segments), records));
   if (auto status = instance->Build(world, config, hub, callbacks); !status.ok()) return status;
   return instance;
 }
@@ -59,27 +60,15 @@ absl::Status MachineInstance::Build(const World& world, const hv::v1::MachineCon
                                     ConsoleHub& hub, Callbacks& callbacks) {
   const auto files = OpenBootFiles(config);
   if (!files.ok()) return files.status();
-  plan_.name = config.name();
-  plan_.cpus = config.cpus();
-  plan_.memory_bytes = config.memory_bytes();
+  Plan(config);
   plan_.engine = config.engine() == "auto" ? DefaultEngine() : config.engine();
-  plan_.debug_exit = config.debug_exit();
-  plan_.standby = !config.no_standby();
-  plan_.hang_timeout = std::chrono::milliseconds(config.hang_timeout_ms());
   plan_.clock = StartClock(world.tsc_hz);
   plan_.memory_map = BuildMemoryMap(config);
 
   auto port = HostPort::Open(segments_);
   if (!port.ok()) return port.status();
   pump_ = std::make_unique<ConsolePump>(*std::move(port), hub);
-  supervisor_ = std::make_unique<Supervisor>(
-      Supervisor::Parts{.loop = world.loop,
-                        .launcher = world.launcher,
-                        .segments = segments_,
-                        .plan = plan_,
-                        .log = folder_.log_fd(),
-                        .on_event = std::move(callbacks.on_service_event)});
-  mmu_ = std::make_unique<MmuClient>([this] { return supervisor_->Client(kMmu); });
+  MakeSupervisor(world, callbacks);
   const Topology topology = PlanTopology(config.cpus());
   // While the services start, the kernel is loaded.
   if (auto status = supervisor_->Start(topology.services); !status.ok()) return WithLog(status);
@@ -87,14 +76,37 @@ absl::Status MachineInstance::Build(const World& world, const hv::v1::MachineCon
   if (!boot_state.ok()) return boot_state.status();
   plan_.boot_state = *std::move(boot_state);
   if (auto status = supervisor_->AwaitReady(kStartTimeout); !status.ok()) return WithLog(status);
+  records_.PutLife(plan_, segments_);
   return StartKernel(world, callbacks);
+}
+
+// What the configuration alone says.
+void MachineInstance::Plan(const hv::v1::MachineConfig& config) {
+  plan_.name = config.name();
+  plan_.cpus = config.cpus();
+  plan_.memory_bytes = config.memory_bytes();
+  plan_.debug_exit = config.debug_exit();
+  plan_.standby = !config.no_standby();
+  plan_.hang_timeout = std::chrono::milliseconds(config.hang_timeout_ms());
+}
+
+void MachineInstance::MakeSupervisor(const World& world, Callbacks& callbacks) {
+  supervisor_ = std::make_unique<Supervisor>(
+      Supervisor::Parts{.loop = world.loop,
+                        .launcher = world.launcher,
+                        .segments = segments_,
+                        .plan = plan_,
+                        .records = records_,
+                        .log = folder_.log_fd(),
+                        .on_event = std::move(callbacks.on_service_event)});
+  mmu_ = std::make_unique<MmuClient>([this] { return supervisor_->Client(kMmu); });
 }
 
 absl::Status MachineInstance::StartKernel(const World& world, Callbacks& callbacks) {
   auto part = LaunchPart(world.launcher, kKernel, folder_.log_fd());
   if (!part.ok()) return part.status();
   kernel_part_ = *std::move(part);
-  auto control = AttachPart(kernel_part_, plan_, segments_, kKernel, kFirstEpoch);
+  auto control = AttachPart(kernel_part_, plan_, segments_, kKernel, kFirstEpoch, records_);
   if (!control.ok()) return WithLog(control.status());
   kernel_ = std::make_unique<KernelClient>(*std::move(control));
   if (const auto described = kernel_->Describe(kStartTimeout); !described.ok()) {
@@ -102,9 +114,13 @@ absl::Status MachineInstance::StartKernel(const World& world, Callbacks& callbac
         absl::Status(described.status().code(),
                      absl::StrCat("hv_kernel did not start: ", described.status().message())));
   }
+  WatchExit(callbacks);
+  return absl::OkStatus();
+}
+
+void MachineInstance::WatchExit(Callbacks& callbacks) {
   kernel_->WatchExit(
       [this, on_end = std::move(callbacks.on_end)](auto exit) { on_end(EndOf(std::move(exit))); });
-  return absl::OkStatus();
 }
 
 absl::Status MachineInstance::WithLog(const absl::Status& status) const {
@@ -148,6 +164,7 @@ MachineInstance::~MachineInstance() {
   if (ran) AwaitLastOutput();
   supervisor_.reset();
   pump_.reset();
+  records_.EndLife();
 }
 
 std::vector<hv::v1::ServiceStatus> MachineInstance::Services() {

@@ -14,6 +14,7 @@
 #include "hvd/kernel_client.h"
 #include "hvd/machine_faults.h"
 #include "hvd/machine_memory.h"
+#include "hvd/machine_records.h"
 #include "hvd/manifests.h"
 #include "hvd/mmu_client.h"
 #include "hvd/runtime_folder.h"
@@ -40,13 +41,21 @@ class MachineInstance {
     std::function<void(InstanceEnd)> on_end;
   };
 
-  // Makes all of it; the guest waits for Start(). On an error nothing is left. `hub` outlives it.
+  // Makes all of it; the guest waits for Start(). On an error nothing is left. `records`, in which
+  // this life has begun, and `hub` outlive it.
   static absl::StatusOr<std::unique_ptr<MachineInstance>> Make(const World& world,
                                                                const hv::v1::MachineConfig& config,
                                                                ConsoleHub& hub,
+                                                               MachineRecords& records,
                                                                Callbacks callbacks);
+  // Goes on with what another hvd has made; parts of other lives than `remains.life` are ended. On
+  // an error nothing is left.
+  static absl::StatusOr<std::unique_ptr<MachineInstance>> Restore(
+      const World& world, const hv::v1::MachineConfig& config, ConsoleHub& hub,
+      MachineRecords& records, Remains remains, Callbacks callbacks);
 
-  // Ends every process and gives everything back. Output that the guest had written is in the hub.
+  // Ends every process and gives everything back, the records too. Output that the guest had
+  // written is in the hub.
   ~MachineInstance();
 
   absl::Status Start() { return kernel_->Start(); }
@@ -67,18 +76,24 @@ class MachineInstance {
   const std::string& engine() const { return plan_.engine; }
 
  private:
-  MachineInstance(MachineFolder folder, SegmentSet segments)
-      : folder_(std::move(folder)), segments_(std::move(segments)) {}
+  MachineInstance(MachineFolder folder, SegmentSet segments, MachineRecords& records)
+      : records_(records), folder_(std::move(folder)), segments_(std::move(segments)) {}
 
   absl::Status Build(const World& world, const hv::v1::MachineConfig& config, ConsoleHub& hub,
                      Callbacks& callbacks);
+  void Plan(const hv::v1::MachineConfig& config);
+  void MakeSupervisor(const World& world, Callbacks& callbacks);
   absl::Status StartKernel(const World& world, Callbacks& callbacks);
+  void WatchExit(Callbacks& callbacks);
+  absl::Status RestoreParts(const World& world, ConsoleHub& hub, std::vector<RemainingPart> parts,
+                            Callbacks& callbacks);
   // The error with what the processes wrote to standard error.
   absl::Status WithLog(const absl::Status& status) const;
   InstanceEnd EndOf(absl::StatusOr<hv::v1::KernelExit> exit);
   void AwaitLastOutput();
 
   // In the order in which they go, last first.
+  MachineRecords& records_;
   MachineFolder folder_;
   SegmentSet segments_;
   MachinePlan plan_;

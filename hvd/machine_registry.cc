@@ -1,5 +1,7 @@
 #include "hvd/machine_registry.h"
 
+#include <set>
+
 #include "absl/strings/str_cat.h"
 #include "hvd/machine_config.h"
 
@@ -17,10 +19,52 @@ MachineRegistry::~MachineRegistry() {
   for (const auto& machine : All()) machine->AnnounceDeletion();
 }
 
+std::vector<std::string> MachineRegistry::Restore(Records records) {
+  std::vector<std::string> report;
+  std::set<std::string> restored;
+  for (auto& [name, remains] : SortRecords(std::move(records))) {
+    for (const std::string& text : remains.damaged) report.push_back(text);
+    const auto machine = RestoreOne(name, std::move(remains));
+    if (!machine.ok()) {
+      report.push_back(absl::StrCat(
+          "machine ", name, " cannot be taken over and is ended: ", machine.status().message()));
+      continue;
+    }
+    restored.insert(name);
+    report.push_back(absl::StrCat("machine ", name, " is taken over"));
+  }
+  world_.folder.RemoveMachineFoldersBut(restored);
+  return report;
+}
+
+absl::StatusOr<std::shared_ptr<Machine>> MachineRegistry::RestoreOne(const std::string& name,
+                                                                     Remains remains) {
+  const auto refuse = [&](const absl::Status& status) {
+    for (RemainingPart& part : remains.parts) {
+      world_.launcher.Adopt(part.pid, std::move(part.death_fd));  // ends it
+    }
+    MachineRecords(world_.keeper, name, remains.keys);  // removes them
+    return status;
+  };
+  if (!remains.machine) return refuse(absl::DataLossError("it was still being made"));
+  const auto config = ValidateConfig(remains.machine->machine().config());
+  if (!config.ok()) return refuse(config.status());
+  if (config->name() != name) return refuse(absl::DataLossError("its record has another name"));
+  auto console = ConsoleMemory::Open(std::move(remains.console));
+  if (!console.ok()) return refuse(console.status());
+  const auto machine = std::make_shared<Machine>(world_, remains, *std::move(console));
+  machine->Restore(std::move(remains));
+  std::lock_guard lock(mutex_);
+  machines_[name] = machine;
+  return machine;
+}
+
 absl::StatusOr<std::shared_ptr<Machine>> MachineRegistry::Create(
     const hv::v1::MachineConfig& given) {
   auto config = ValidateConfig(given);
   if (!config.ok()) return config.status();
+  auto console = ConsoleMemory::Make();
+  if (!console.ok()) return console.status();
   std::shared_ptr<Machine> machine;
   {
     std::lock_guard lock(mutex_);
@@ -32,7 +76,7 @@ absl::StatusOr<std::shared_ptr<Machine>> MachineRegistry::Create(
                                                    "machine"));
     }
     // The name is taken from here on, so that two cannot build under it.
-    place = machine = std::make_shared<Machine>(world_, *config);
+    place = machine = std::make_shared<Machine>(world_, *config, *std::move(console));
   }
   if (auto status = machine->Build(); !status.ok()) {
     Remove(config->name());

@@ -23,6 +23,10 @@ class MachineRegistry {
   explicit MachineRegistry(const World& world, std::function<void()> on_empty = nullptr);
   ~MachineRegistry();
 
+  // Takes over what another hvd has left: the machines, and files and parts of machines that cannot
+  // be. In words, what became of each. Once, before all else.
+  std::vector<std::string> Restore(Records records);
+
   // AlreadyExists: the name is taken. Unavailable: it is closed. Otherwise as ValidateConfig and
   // Machine::Build; after an error nothing is left.
   absl::StatusOr<std::shared_ptr<Machine>> Create(const hv::v1::MachineConfig& config);
@@ -36,6 +40,7 @@ class MachineRegistry {
   std::vector<std::shared_ptr<Machine>> All() const;
 
  private:
+  absl::StatusOr<std::shared_ptr<Machine>> RestoreOne(const std::string& name, Remains remains);
   void Remove(const std::string& name);
 
   const World world_;

@@ -5,8 +5,10 @@
 #include <cstdio>
 #include <string>
 
+#include "absl/strings/str_cat.h"
 #include "hvd/boot_process.h"
 #include "hvd/event_loop.h"
+#include "hvd/keeper_client.h"
 #include "hvd/locations.h"
 #include "hvd/machine_clock_base.h"
 #include "hvd/machine_registry.h"
@@ -24,6 +26,13 @@ namespace {
 // A private hvd whose client never asked for a machine goes away after this.
 constexpr std::chrono::seconds kFirstMachine{30};
 
+absl::Status LeftUntouched(const absl::Status& status) {
+  return absl::FailedPreconditionError(
+      absl::StrCat("the machines of a killed hvd are there, but its hv_keeper does not hand them "
+                   "over: ",
+                   status.message(), "; end that hv_keeper, which ends them"));
+}
+
 absl::Status Serve(const Options& options, Readiness& readiness) {
   auto folder = RuntimeFolder::Open(options.runtime_folder);
   if (!folder.ok()) return folder.status();
@@ -35,14 +44,21 @@ absl::Status Serve(const Options& options, Readiness& readiness) {
   EventLoop loop;
   EventBus events;
   PosixLauncher launcher{Executables(options.libexec)};
+  KeeperClient keeper(loop, launcher, folder->path());
+  auto left = keeper.TakeOver();
+  if (!left.ok()) return LeftUntouched(left.status());
   BootProcess loader(launcher);
   MachineRegistry registry(World{.loop = loop,
                                  .launcher = launcher,
                                  .loader = loader,
                                  .events = events,
                                  .folder = *folder,
+                                 .keeper = keeper,
                                  .tsc_hz = *tsc_hz},
                            options.exit_when_idle ? RequestEnd : nullptr);
+  for (const std::string& text : registry.Restore(*std::move(left))) {
+    std::fprintf(stderr, "hvd: %s\n", text.c_str());
+  }
   auto server = Server::Listen(options.socket, registry, events);
   if (!server.ok()) return server.status();
   if (options.exit_when_idle) {

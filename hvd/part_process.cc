@@ -8,6 +8,7 @@
 #include "abi/endpoint.h"
 #include "absl/strings/str_cat.h"
 #include "service/attachment.h"
+#include "service/control_server.h"
 #include "service/role_name.h"
 
 namespace hv::hvd {
@@ -26,21 +27,34 @@ absl::StatusOr<LaunchedPart> LaunchPart(Launcher& launcher, uint32_t endpoint, i
   auto process =
       launcher.Launch(service::RoleName(HV_ENDPOINT_ROLE(endpoint)), sockets->theirs.get(), log);
   if (!process.ok()) return process.status();
-  return LaunchedPart{*std::move(process), std::move(sockets->ours)};
+  return LaunchedPart{*std::move(process), std::move(sockets->ours), {}};
 }
 
-absl::StatusOr<UniqueFd> AttachPart(const LaunchedPart& part, const MachinePlan& plan,
-                                    const SegmentSet& segments, uint32_t endpoint, uint32_t epoch) {
-  auto control = MakeSocketPair(SOCK_STREAM);
+absl::StatusOr<UniqueFd> AttachPart(LaunchedPart& part, const MachinePlan& plan,
+                                    const SegmentSet& segments, uint32_t endpoint, uint32_t epoch,
+                                    MachineRecords& records) {
+  auto control = MakeSocketPair(SOCK_SEQPACKET);
   if (!control.ok()) return control.status();
   const PreparedManifest prepared =
       PrepareManifest(plan, segments, endpoint, epoch, control->theirs.get());
+  records.PutPart(endpoint, epoch, *part.process, control->ours.get());
   if (auto status =
           service::SendManifest(part.manifest_socket.get(), prepared.manifest, prepared.fds);
       !status.ok()) {
     return status;
   }
-  return std::move(control->ours);
+  part.control = std::move(control->ours);
+  return ConnectTo(part);
+}
+
+absl::StatusOr<UniqueFd> ConnectTo(const LaunchedPart& part) {
+  auto connection = MakeSocketPair(SOCK_STREAM);
+  if (!connection.ok()) return connection.status();
+  if (auto status = service::SendConnection(part.control.get(), connection->theirs.get());
+      !status.ok()) {
+    return status;
+  }
+  return std::move(connection->ours);
 }
 
 }  // namespace hv::hvd

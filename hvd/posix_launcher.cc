@@ -1,6 +1,7 @@
 #include "hvd/posix_launcher.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <spawn.h>
 #include <sys/syscall.h>
@@ -43,11 +44,22 @@ class PosixProcess : public Process {
       result =
           waitid(static_cast<idtype_t>(P_PIDFD), static_cast<id_t>(pidfd_.get()), &info, WEXITED);
     } while (result != 0 && errno == EINTR);
-    end_ = result == 0 ? ProcessEnd{info.si_code != CLD_EXITED, info.si_status} : ProcessEnd{};
+    if (result == 0) {
+      end_ = ProcessEnd{info.si_code != CLD_EXITED, info.si_status};
+    } else {  // another's child
+      AwaitDeath();
+      end_ = ProcessEnd{.known = false};
+    }
     return *end_;
   }
 
  private:
+  void AwaitDeath() const {
+    pollfd dead{.fd = pidfd_.get(), .events = POLLIN, .revents = 0};
+    while (poll(&dead, 1, -1) < 0 && errno == EINTR) {
+    }
+  }
+
   const pid_t pid_;
   UniqueFd pidfd_;
   std::optional<ProcessEnd> end_;
@@ -94,6 +106,7 @@ class SpawnPlan {
 }  // namespace
 
 std::string ProcessEnd::InWords() const {
+  if (!known) return "ended; how, only the hvd that had started it could have seen";
   if (!by_signal) return absl::StrCat("exited with status ", code);
   return absl::StrCat("killed by signal ", code, " (", strsignal(code), ")");
 }
@@ -117,6 +130,10 @@ absl::StatusOr<std::unique_ptr<Process>> PosixLauncher::Launch(const std::string
     return absl::ResourceExhaustedError(absl::StrCat("pidfd_open: ", std::strerror(error)));
   }
   return std::make_unique<PosixProcess>(pid, std::move(pidfd));
+}
+
+std::unique_ptr<Process> PosixLauncher::Adopt(pid_t pid, UniqueFd death_fd) {
+  return std::make_unique<PosixProcess>(pid, std::move(death_fd));
 }
 
 }  // namespace hv::hvd

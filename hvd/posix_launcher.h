@@ -14,6 +14,7 @@ class PosixLauncher : public Launcher {
   // NotFound: no such program. ResourceExhausted, Internal: it could not be started.
   absl::StatusOr<std::unique_ptr<Process>> Launch(const std::string& name, int socket,
                                                   int log) override;
+  std::unique_ptr<Process> Adopt(pid_t pid, UniqueFd death_fd) override;
 
  private:
   Executables executables_;

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "base/unique_fd.h"
 #include "hvd/process_activity.h"
 
 namespace hv::hvd {
@@ -15,9 +16,11 @@ namespace hv::hvd {
 // How a process ended.
 struct ProcessEnd {
   bool by_signal = false;
-  int code = 0;  // exit status or signal number
+  int code = 0;       // exit status or signal number
+  bool known = true;  // false: only its parent could have asked, an hvd that is gone
 
-  // "exited with status 1", "killed by signal 9 (Killed)".
+  // "exited with status 1", "killed by signal 9 (Killed)", "ended; how, only the hvd that had
+  // started it could have seen".
   std::string InWords() const;
 };
 
@@ -43,6 +46,8 @@ class Launcher {
   // its standard error; both stay the caller's. No other descriptor goes along.
   virtual absl::StatusOr<std::unique_ptr<Process>> Launch(const std::string& name, int socket,
                                                           int log) = 0;
+  // A process that another hvd's launcher had started: `death_fd` is what its Process had.
+  virtual std::unique_ptr<Process> Adopt(pid_t pid, UniqueFd death_fd) = 0;
 };
 
 }  // namespace hv::hvd

@@ -16,6 +16,7 @@
 #include "abi/route_table.h"
 #include "abi/state.h"
 #include "base/temporary_folder.h"
+#include "hvd/fake_keeper.h"
 #include "hvd/machine_clock_base.h"
 #include "hvd/memory_map.h"
 #include "hvd/mmu_client.h"
@@ -113,6 +114,7 @@ class RealServicesTest : public testing::Test {
                           .launcher = launcher_,
                           .segments = set_,
                           .plan = plan_,
+                          .records = records_,
                           .log = log_.get(),
                           .on_event = [this](const ServiceEvent& event) { OnEvent(event); }});
   }
@@ -153,6 +155,8 @@ class RealServicesTest : public testing::Test {
   Topology topology_ = PlanTopology(1);
   SegmentSet set_ = SegmentSet::Make(topology_, 64 << 20).value();
   MachinePlan plan_;
+  FakeKeeper keeper_;
+  MachineRecords records_{keeper_, "test"};
   EventLoop loop_;
   PosixLauncher launcher_{Executables::Beside(fs::current_path() / "hvd")};
   std::mutex mutex_;

@@ -73,15 +73,33 @@ absl::StatusOr<RuntimeFolder> RuntimeFolder::Open(const std::string& path) {
   return RuntimeFolder(path);
 }
 
+std::string RuntimeFolder::FolderOf(const std::string& name) const {
+  return absl::StrCat(path_, "/machines/", name);
+}
+
 absl::StatusOr<MachineFolder> RuntimeFolder::MakeMachineFolder(const std::string& name) const {
-  const std::string path = absl::StrCat(path_, "/machines/", name);
   std::error_code error;
-  std::filesystem::remove_all(path, error);
+  std::filesystem::remove_all(FolderOf(name), error);
+  return KeepMachineFolder(name);
+}
+
+void RuntimeFolder::RemoveMachineFoldersBut(const std::set<std::string>& names) const {
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator(path_ + "/machines", error)) {
+    if (names.count(entry.path().filename()) > 0) continue;
+    std::error_code ignored;
+    std::filesystem::remove_all(entry.path(), ignored);
+  }
+}
+
+absl::StatusOr<MachineFolder> RuntimeFolder::KeepMachineFolder(const std::string& name) const {
+  const std::string path = FolderOf(name);
   if (auto status = MakeFolder(path); !status.ok()) return status;
   const std::string log = path + "/log";
   UniqueFd fd(open(log.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0600));
   if (!fd.valid()) {
     const int failed = errno;
+    std::error_code error;
     std::filesystem::remove_all(path, error);
     return absl::ResourceExhaustedError(absl::StrCat("log ", log, ": ", std::strerror(failed)));
   }

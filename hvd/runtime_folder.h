@@ -2,9 +2,11 @@
 //
 //   hvd.sock              where hvd listens
 //   hvd.sock.lock         held with flock by the hvd that listens
+//   keeper.sock           where hv_keeper waits for the next hvd
 //   machines/NAME/log     what the machine's processes wrote to standard error
 #pragma once
 
+#include <set>
 #include <string>
 
 #include "absl/status/status.h"
@@ -44,9 +46,14 @@ class RuntimeFolder {
   // REQUIRES: `name` is a machine's name, so free of slashes. What a predecessor of that name left
   // is removed.
   absl::StatusOr<MachineFolder> MakeMachineFolder(const std::string& name) const;
+  // As MakeMachineFolder, but goes on with what is there.
+  absl::StatusOr<MachineFolder> KeepMachineFolder(const std::string& name) const;
+  // Removes the folders of all machines but these.
+  void RemoveMachineFoldersBut(const std::set<std::string>& names) const;
 
  private:
   explicit RuntimeFolder(std::string path) : path_(std::move(path)) {}
+  std::string FolderOf(const std::string& name) const;
   std::string path_;
 };
 

@@ -14,6 +14,7 @@
 #include "abi/route_table.h"
 #include "abi/state.h"
 #include "abi/vcpu_page.h"
+#include "abi/version_check.h"
 #include "abi/wake.h"
 #include "absl/strings/str_cat.h"
 #include "hvd/segment_name.h"
@@ -61,6 +62,38 @@ uint32_t SpinSlots() {
   return cores < 2 ? 0 : std::min<uint32_t>(cores - 1, HV_SPIN_SLOTS);
 }
 
+// One segment that a machine has.
+struct Spec {
+  hv_segment kind;
+  uint32_t endpoint;
+  uint32_t peer;
+  uint64_t bytes;
+};
+
+std::vector<Spec> Specs(const Topology& topology, uint64_t memory_bytes) {
+  std::vector<Spec> specs{
+      {HV_SEGMENT_GUEST_RAM, 0, 0, memory_bytes},
+      {HV_SEGMENT_DIRTY_LOG, 0, 0, DirtyLogBytes(memory_bytes)},
+      {HV_SEGMENT_ROUTE_TABLE, 0, 0, sizeof(hv_route_table)},
+      {HV_SEGMENT_CPUID_TABLE, 0, 0, sizeof(hv_cpuid_table)},
+      {HV_SEGMENT_SPIN_BUDGET, 0, 0, sizeof(hv_spin_budget)},
+  };
+  for (uint32_t vcpu : topology.vcpus) {
+    specs.push_back({HV_SEGMENT_VCPU_PAGE, vcpu, 0, sizeof(hv_vcpu_page)});
+  }
+  for (uint32_t endpoint : topology.Endpoints()) {
+    specs.push_back({HV_SEGMENT_WAKE, endpoint, 0, sizeof(hv_wake)});
+  }
+  for (uint32_t service : topology.services) {
+    specs.push_back({HV_SEGMENT_STATE, service, 0, HV_STATE_SEGMENT_BYTES(HV_STATE_MAX_BYTES)});
+  }
+  for (const ChannelPlan& channel : topology.channels) {
+    specs.push_back(
+        {HV_SEGMENT_CHANNEL, channel.side_a, channel.side_b, HV_CHANNEL_BYTES(channel.capacity)});
+  }
+  return specs;
+}
+
 }  // namespace
 
 absl::Status SegmentSet::Add(hv_segment kind, uint32_t endpoint, uint32_t peer, uint64_t bytes) {
@@ -80,28 +113,52 @@ absl::Status SegmentSet::Add(hv_segment kind, uint32_t endpoint, uint32_t peer, 
 
 absl::StatusOr<SegmentSet> SegmentSet::Make(const Topology& topology, uint64_t memory_bytes) {
   SegmentSet set;
-  absl::Status status;
-  const auto add = [&](hv_segment kind, uint32_t endpoint, uint32_t peer, uint64_t bytes) {
-    if (status.ok()) status = set.Add(kind, endpoint, peer, bytes);
-  };
-  add(HV_SEGMENT_GUEST_RAM, 0, 0, memory_bytes);
-  add(HV_SEGMENT_DIRTY_LOG, 0, 0, DirtyLogBytes(memory_bytes));
-  add(HV_SEGMENT_ROUTE_TABLE, 0, 0, sizeof(hv_route_table));
-  add(HV_SEGMENT_CPUID_TABLE, 0, 0, sizeof(hv_cpuid_table));
-  add(HV_SEGMENT_SPIN_BUDGET, 0, 0, sizeof(hv_spin_budget));
-  for (uint32_t vcpu : topology.vcpus) add(HV_SEGMENT_VCPU_PAGE, vcpu, 0, sizeof(hv_vcpu_page));
-  for (uint32_t endpoint : topology.Endpoints()) {
-    add(HV_SEGMENT_WAKE, endpoint, 0, sizeof(hv_wake));
+  for (const Spec& spec : Specs(topology, memory_bytes)) {
+    if (auto status = set.Add(spec.kind, spec.endpoint, spec.peer, spec.bytes); !status.ok()) {
+      return status;
+    }
   }
-  for (uint32_t service : topology.services) {
-    add(HV_SEGMENT_STATE, service, 0, HV_STATE_SEGMENT_BYTES(HV_STATE_MAX_BYTES));
-  }
-  for (const ChannelPlan& channel : topology.channels) {
-    add(HV_SEGMENT_CHANNEL, channel.side_a, channel.side_b, HV_CHANNEL_BYTES(channel.capacity));
-  }
-  if (status.ok()) status = set.FormatAll(topology);
-  if (!status.ok()) return status;
+  if (auto status = set.FormatAll(topology); !status.ok()) return status;
   return set;
+}
+
+absl::StatusOr<SegmentSet> SegmentSet::Restore(const Topology& topology, uint64_t memory_bytes,
+                                               std::vector<OwnedSegment> segments) {
+  const std::vector<Spec> specs = Specs(topology, memory_bytes);
+  if (segments.size() != specs.size()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(segments.size(), " segments, such a machine has ", specs.size()));
+  }
+  SegmentSet set;
+  for (size_t i = 0; i < specs.size(); ++i) {
+    const OwnedSegment& segment = segments[i];
+    const Spec& spec = specs[i];
+    if (segment.kind != spec.kind || segment.endpoint != spec.endpoint ||
+        segment.peer != spec.peer || segment.bytes != spec.bytes ||
+        segment.read_only.valid() != HasReaders(spec.kind)) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("segment ", i, " is not ", SegmentName(spec.kind, spec.endpoint, spec.peer),
+                       " of ", spec.bytes, " bytes"));
+    }
+    if (auto status = set.MapOwnView(segment); !status.ok()) return status;
+  }
+  set.segments_ = std::move(segments);
+  return set;
+}
+
+absl::Status SegmentSet::MapOwnView(const OwnedSegment& segment) {
+  auto mapping = ring::Mapping::Map(segment.fd.get(), segment.bytes, /*writable=*/true);
+  if (!mapping.ok()) return mapping.status();
+  if (segment.kind == HV_SEGMENT_GUEST_RAM) return absl::OkStatus();  // raw memory
+  if (auto status = CheckSegmentHeader(*mapping->As<hv_segment_header>(), segment.kind);
+      !status.ok()) {
+    return status;
+  }
+  if (segment.kind == HV_SEGMENT_STATE)
+    states_.push_back({segment.endpoint, *std::move(mapping)});
+  else if (segment.kind == HV_SEGMENT_WAKE)
+    wakes_.push_back({segment.endpoint, *std::move(mapping)});
+  return absl::OkStatus();
 }
 
 absl::Status SegmentSet::FormatAll(const Topology& topology) {

@@ -43,9 +43,15 @@ class SegmentSet {
   // ResourceExhausted: the host has too few descriptors or too little memory.
   static absl::StatusOr<SegmentSet> Make(const Topology& topology, uint64_t memory_bytes);
 
+  // The segments of a machine that runs. InvalidArgument: these are not what such a machine has.
+  // FailedPrecondition: they are of another ABI major.
+  static absl::StatusOr<SegmentSet> Restore(const Topology& topology, uint64_t memory_bytes,
+                                            std::vector<OwnedSegment> segments);
+
   // What the process with this endpoint maps (ProcessOf).
   std::vector<SegmentUse> UsesOf(uint32_t process) const;
 
+  const std::vector<OwnedSegment>& all() const { return segments_; }
   const OwnedSegment& guest_ram() const;
   // Of the given kind and owner; nullptr when there is none.
   const OwnedSegment* Find(hv_segment kind, uint32_t endpoint, uint32_t peer = 0) const;
@@ -65,6 +71,8 @@ class SegmentSet {
   absl::Status Add(hv_segment kind, uint32_t endpoint, uint32_t peer, uint64_t bytes);
   absl::Status Format(const OwnedSegment& segment, uint32_t capacity);
   absl::Status FormatAll(const Topology& topology);
+  // Maps what hvd looks at itself of a segment that others use already.
+  absl::Status MapOwnView(const OwnedSegment& segment);
 
   std::vector<OwnedSegment> segments_;
   std::vector<View> states_;

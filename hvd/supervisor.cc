@@ -89,13 +89,15 @@ absl::Status Supervisor::Attach(Slot& slot) {
 absl::StatusOr<UniqueFd> Supervisor::AttachProcess(Slot& slot) {
   if (auto waiting = slot.standby ? slot.standby->Take() : std::nullopt; waiting) {
     slot.part = *std::move(waiting);
-    auto control = AttachPart(slot.part, parts_.plan, parts_.segments, slot.endpoint, slot.epoch);
+    auto control = AttachPart(slot.part, parts_.plan, parts_.segments, slot.endpoint, slot.epoch,
+                              parts_.records);
     if (control.ok()) return control;
   }
   auto part = LaunchPart(parts_.launcher, slot.endpoint, parts_.log);
   if (!part.ok()) return part.status();
   slot.part = *std::move(part);
-  return AttachPart(slot.part, parts_.plan, parts_.segments, slot.endpoint, slot.epoch);
+  return AttachPart(slot.part, parts_.plan, parts_.segments, slot.endpoint, slot.epoch,
+                    parts_.records);
 }
 
 absl::Status Supervisor::AwaitReady(std::chrono::milliseconds timeout) {
@@ -118,12 +120,16 @@ absl::Status Supervisor::AwaitReady(std::chrono::milliseconds timeout) {
   for (const auto& slot : slots_) {
     if (slot->standby) slot->standby->Prepare();
   }
+  WatchControl();
+  return absl::OkStatus();
+}
+
+void Supervisor::WatchControl() {
   control_watch_ = std::make_unique<ControlWatch>(ControlWatch::Parts{
       .subjects = [this] { return WhomToAsk(); },
       .on_hang = [this](uint32_t endpoint, uint32_t epoch) { OnControlHang(endpoint, epoch); },
       .period = kControlPeriod,
       .timeout = kControlTimeout});
-  return absl::OkStatus();
 }
 
 bool Supervisor::DidSomething(const Slot& slot) const {

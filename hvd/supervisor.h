@@ -15,6 +15,7 @@
 #include "hvd/event_loop.h"
 #include "hvd/failover_record.h"
 #include "hvd/hang_detector.h"
+#include "hvd/machine_records.h"
 #include "hvd/manifests.h"
 #include "hvd/part_process.h"
 #include "hvd/process.h"
@@ -45,6 +46,7 @@ class Supervisor {
     Launcher& launcher;
     const SegmentSet& segments;
     const MachinePlan& plan;
+    MachineRecords& records;
     int log;  // standard error of the services
     // Called from the loop's thread; must not call back into the supervisor.
     std::function<void(const ServiceEvent&)> on_event;
@@ -55,6 +57,9 @@ class Supervisor {
 
   // Starts all services. On an error some may be running: destroy the supervisor.
   absl::Status Start(const std::vector<uint32_t>& services);
+  // Goes on with the services of another hvd, instead of Start and AwaitReady: the dead, and those
+  // of which `parts` has none, are replaced, the others watched. Starts the standbys.
+  void Restore(const std::vector<uint32_t>& services, std::vector<RemainingPart> parts);
   // Waits until each service has answered on its control connection, then starts the standbys.
   // Unavailable, DeadlineExceeded: names the one that did not.
   absl::Status AwaitReady(std::chrono::milliseconds timeout);
@@ -96,12 +101,14 @@ class Supervisor {
 
   absl::Status Attach(Slot& slot);
   absl::StatusOr<UniqueFd> AttachProcess(Slot& slot);
+  void Adopt(Slot& slot, RemainingPart part);
   void OnDeath(size_t index);
   void Replace(size_t index);
   void Retry(Slot& slot, size_t index, std::vector<ServiceEvent>& events, bool did_something);
   void SampleRates();
   void LookAround();
   void LookForHang(Slot& slot);
+  void WatchControl();
   std::vector<ControlWatch::Subject> WhomToAsk() const;
   void EndHung(Slot& slot, std::string why);
   void OnControlHang(uint32_t endpoint, uint32_t epoch);

@@ -6,6 +6,7 @@
 #include "hvd/event_bus.h"
 #include "hvd/event_loop.h"
 #include "hvd/guest_loader.h"
+#include "hvd/keeper.h"
 #include "hvd/process.h"
 #include "hvd/runtime_folder.h"
 
@@ -18,6 +19,7 @@ struct World {
   GuestLoader& loader;
   EventBus& events;
   const RuntimeFolder& folder;
+  Keeper& keeper;
   uint64_t tsc_hz;
 };
 

@@ -54,7 +54,7 @@ class Attachment {
     return bytes.size() >= sizeof(T) ? reinterpret_cast<T*>(bytes.data()) : nullptr;
   }
 
-  // The connected socket for gRPC; once.
+  // The socket over which connections for gRPC come (control_server.h); once.
   UniqueFd TakeControl() { return std::move(control_); }
 
   // In words, for Describe.

@@ -6,13 +6,21 @@
 #include <grpcpp/health_check_service_interface.h>
 #include <grpcpp/server_posix.h>
 
+#include <array>
 #include <chrono>
 
 #include "base/check.h"
+#include "service/descriptor_socket.h"
 
 namespace hv::service {
+namespace {
 
-ControlServer::ControlServer(const std::vector<grpc::Service*>& services, UniqueFd connection) {
+// What the message is that brings a connection: a message has to have a byte.
+constexpr char kConnection = 'c';
+
+}  // namespace
+
+ControlServer::ControlServer(const std::vector<grpc::Service*>& services) {
   grpc::EnableDefaultHealthCheckService(true);
   grpc::reflection::InitProtoReflectionServerBuilderPlugin();
   grpc::ServerBuilder builder;
@@ -23,13 +31,27 @@ ControlServer::ControlServer(const std::vector<grpc::Service*>& services, Unique
   for (grpc::Service* service : services) builder.RegisterService(service);
   server_ = builder.BuildAndStart();
   CHECK(server_ != nullptr);
-  fcntl(connection.get(), F_SETFL, fcntl(connection.get(), F_GETFL) | O_NONBLOCK);
-  grpc::AddInsecureChannelFromFd(server_.get(), connection.Release());
 }
 
 ControlServer::~ControlServer() {
   server_->Shutdown(std::chrono::system_clock::now());
   server_->Wait();
+}
+
+void ControlServer::ServeAllFrom(int socket) {
+  for (;;) {
+    auto message = ReceiveWithDescriptors(socket, sizeof(kConnection));
+    if (absl::IsUnavailable(message.status())) return;
+    if (!message.ok()) continue;  // larger than what is served here
+    for (UniqueFd& connection : message->fds) {
+      fcntl(connection.get(), F_SETFL, fcntl(connection.get(), F_GETFL) | O_NONBLOCK);
+      grpc::AddInsecureChannelFromFd(server_.get(), connection.Release());
+    }
+  }
+}
+
+absl::Status SendConnection(int socket, int connection) {
+  return SendWithDescriptors(socket, {&kConnection, 1}, std::array{connection});
 }
 
 }  // namespace hv::service

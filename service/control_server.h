@@ -1,11 +1,11 @@
-// A gRPC server on one already connected socket: what a sandboxed process can still offer.
+// A gRPC server for whoever is handed over: what a sandboxed process, which can neither listen nor
+// accept, still offers.
 #pragma once
 
 #include <memory>
 #include <vector>
 
 #include "absl/status/status.h"
-#include "base/unique_fd.h"
 
 namespace grpc {
 class Server;
@@ -18,11 +18,20 @@ namespace hv::service {
 // threads belong to gRPC; handlers reach the poll loop through the Mailbox alone.
 class ControlServer {
  public:
-  ControlServer(const std::vector<grpc::Service*>& services, UniqueFd connection);
+  explicit ControlServer(const std::vector<grpc::Service*>& services);
   ~ControlServer();
+
+  // Serves each connection that comes over `socket`: a SOCK_SEQPACKET socket, each message of which
+  // carries connected stream sockets. Returns when nobody holds the other end any more, so that
+  // nobody will ever connect again.
+  void ServeAllFrom(int socket);
 
  private:
   std::unique_ptr<grpc::Server> server_;
 };
+
+// Hands over the connected socket `connection` to whoever serves the other end of `socket`.
+// Unavailable: nobody does.
+absl::Status SendConnection(int socket, int connection);
 
 }  // namespace hv::service

@@ -1,6 +1,7 @@
 // The control endpoint of a real service process, over its socket.
 #include <fcntl.h>
 #include <grpcpp/create_channel_posix.h>
+#include <sys/wait.h>
 
 #include "abi/message.h"
 #include "abi/version.h"
@@ -20,9 +21,11 @@ class ControlTest : public testing::Test {
   void Attach(uint32_t epoch) {
     process_.reset();
     process_.emplace();
-    UniqueFd control = process_->Attach(machine_, epoch);
-    fcntl(control.get(), F_SETFL, fcntl(control.get(), F_GETFL) | O_NONBLOCK);
-    channel_ = grpc::CreateInsecureChannelFromFd("service", control.Release());
+    Use(process_->Attach(machine_, epoch));
+  }
+  void Use(UniqueFd connection) {
+    fcntl(connection.get(), F_SETFL, fcntl(connection.get(), F_GETFL) | O_NONBLOCK);
+    channel_ = grpc::CreateInsecureChannelFromFd("service", connection.Release());
     stub_ = hv::v1::ServiceControl::NewStub(channel_);
   }
   void SendNumber(uint64_t number) {
@@ -181,6 +184,29 @@ TEST_F(ControlTest, TheServiceGoesOnWhenItsSupervisorIsGone) {
   stub_.reset();
   channel_.reset();
   EXPECT_EQ(Add(2), 3u);
+}
+
+TEST_F(ControlTest, TheNextSupervisorConnectsOverTheSameSocket) {
+  ASSERT_TRUE(Quiesce().ok());
+  stub_.reset();
+  channel_.reset();
+  Use(process_->Connect());
+  EXPECT_GT(Stats().heartbeat(), 0u);
+  EXPECT_TRUE(Resume().ok());
+  EXPECT_EQ(Add(2), 2u);
+}
+
+TEST_F(ControlTest, AMessageThatBringsNoConnectionChangesNothing) {
+  process_->SendOverControl("not a connection");
+  Use(process_->Connect());
+  EXPECT_TRUE(Resume().ok());
+}
+
+TEST_F(ControlTest, ItEndsWhenNobodyIsLeftWhoCouldConnect) {
+  Add(1);
+  process_->CloseControl();
+  const auto end = process_->AwaitEnd();
+  EXPECT_TRUE(WIFEXITED(end.status) && WEXITSTATUS(end.status) == 0) << end.status;
 }
 
 }  // namespace

@@ -48,9 +48,9 @@ absl::Status SendWithDescriptors(int socket, absl::string_view bytes, std::span<
   return absl::OkStatus();
 }
 
-absl::StatusOr<MessageWithDescriptors> ReceiveWithDescriptors(int socket) {
+absl::StatusOr<MessageWithDescriptors> ReceiveWithDescriptors(int socket, size_t most) {
   MessageWithDescriptors received;
-  received.bytes.resize(kMaxMessageBytes);
+  received.bytes.resize(most);
   std::vector<char> control(CMSG_SPACE(kMaxDescriptorsPerMessage * sizeof(int)));
   iovec part{received.bytes.data(), received.bytes.size()};
   msghdr message{};

@@ -22,7 +22,9 @@ struct MessageWithDescriptors {
 
 // Unavailable: the other side is gone.
 absl::Status SendWithDescriptors(int socket, absl::string_view bytes, std::span<const int> fds);
-// One message. Unavailable: the other side is gone. InvalidArgument: it was larger than the limits.
-absl::StatusOr<MessageWithDescriptors> ReceiveWithDescriptors(int socket);
+// One message of at most `most` bytes. Unavailable: the other side is gone. InvalidArgument: it was
+// larger than the limits.
+absl::StatusOr<MessageWithDescriptors> ReceiveWithDescriptors(int socket,
+                                                              size_t most = kMaxMessageBytes);
 
 }  // namespace hv::service

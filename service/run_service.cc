@@ -7,7 +7,6 @@
 
 #include <array>
 #include <cstdio>
-#include <optional>
 #include <thread>
 
 #include "service/control_server.h"
@@ -68,8 +67,12 @@ absl::Status Serve(const ServiceSpec& spec) {
   std::vector<grpc::Service*> services{&service};
   for (const auto& one : extra) services.push_back(one.get());
   // The guest comes first: hvd is answered once the loop runs.
-  std::optional<ControlServer> server;
-  std::thread serve([&] { server.emplace(services, std::move(control)); });
+  std::thread serve([&] {
+    ControlServer(services).ServeAllFrom(control.get());
+    // Nobody is left to end or replace this process. It may end anywhere: that is what commits are
+    // for.
+    _exit(0);
+  });
   loop.Run();
   serve.join();
   return absl::OkStatus();

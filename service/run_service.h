@@ -28,9 +28,10 @@ struct ServiceSpec {
       extra_services = nullptr;
 };
 
-// Receives the manifest on descriptor 3, attaches, shuts the sandbox and runs until it is killed: a
-// service outlives its supervisor. Returns main's exit status when it could not attach, with one
-// line on standard error.
+// Receives the manifest on descriptor 3, attaches, shuts the sandbox and runs until it is killed,
+// or until nobody holds the other end of its control socket: a service outlives its supervisor as
+// long as another may come. Returns main's exit status when it could not attach, with one line on
+// standard error.
 int RunService(const ServiceSpec& spec);
 
 }  // namespace hv::service

@@ -19,7 +19,8 @@ struct SandboxReport {
 void EnterNamespaces(std::span<const int> keep, SandboxReport& report);
 
 // When everything is set up: the system-call allow-list, for all threads. Opening files, making
-// sockets, ptrace, fork, exec and executable mappings fail with EPERM from here on.
-void CloseSystemCalls(SandboxReport& report);
+// sockets, ptrace, fork, exec and executable mappings fail with EPERM from here on. `also`: numbers
+// of calls that this process needs beside.
+void CloseSystemCalls(SandboxReport& report, std::span<const int> also = {});
 
 }  // namespace hv::service

@@ -60,9 +60,10 @@ class Filter {
 
 }  // namespace
 
-void CloseSystemCalls(SandboxReport& report) {
+void CloseSystemCalls(SandboxReport& report, std::span<const int> also) {
   Filter filter;
   for (int call : kAllowed) filter.Allow(call);
+  for (int call : also) filter.Allow(call);
   // Memory, but none of it executable.
   filter.Rule(SCMP_ACT_ALLOW, SCMP_SYS(mmap), {SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0)});
   filter.Rule(SCMP_ACT_ALLOW, SCMP_SYS(mprotect), {SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0)});

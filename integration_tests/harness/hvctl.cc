@@ -1,6 +1,7 @@
 #include "integration_tests/harness/hvctl.h"
 
 #include <fcntl.h>
+#include <gtest/gtest.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -90,6 +91,14 @@ bool Alive(pid_t pid) {
   std::string line;
   if (!std::getline(stat, line)) return false;
   return line[line.rfind(')') + 2] != 'Z';
+}
+
+void Signal(pid_t pid, int signal) {
+  if (pid > 1) {
+    kill(pid, signal);
+  } else {
+    ADD_FAILURE() << "no process " << pid << " to send signal " << signal;
+  }
 }
 
 std::string ProcessName(pid_t pid) {

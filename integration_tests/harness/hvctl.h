@@ -46,6 +46,8 @@ class Hvctl {
 // Every process descended from `pid`.
 std::vector<pid_t> Descendants(pid_t pid);
 bool Alive(pid_t pid);
+// To that process; a pid that is none fails the test: to kill(2), 0 and -1 mean many.
+void Signal(pid_t pid, int signal);
 // As `ps -o comm` shows it.
 std::string ProcessName(pid_t pid);
 size_t OpenDescriptors(pid_t pid);

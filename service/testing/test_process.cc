@@ -10,6 +10,7 @@
 
 #include "base/check.h"
 #include "service/attachment.h"
+#include "service/control_server.h"
 #include "service/descriptor_socket.h"
 
 namespace hv::service {
@@ -48,15 +49,30 @@ TestProcess::~TestProcess() { Kill(); }
 
 UniqueFd TestProcess::Attach(TestMachine& machine, uint32_t epoch) {
   int control[2];
-  CHECK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, control) == 0);
-  UniqueFd ours(control[0]);
+  CHECK(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, control) == 0);
+  control_.Reset(control[0]);
   const UniqueFd theirs(control[1]);
   machine.SetEpoch(epoch);
   std::vector<int> fds;
   const auto manifest = machine.Manifest(epoch, theirs.get(), fds);
   Send(manifest, fds);
+  return Connect();
+}
+
+UniqueFd TestProcess::Connect() {
+  int ends[2];
+  CHECK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) == 0);
+  UniqueFd ours(ends[0]);
+  const UniqueFd theirs(ends[1]);
+  CHECK(SendConnection(control_.get(), theirs.get()).ok());
   return ours;
 }
+
+void TestProcess::SendOverControl(absl::string_view bytes) {
+  CHECK(SendWithDescriptors(control_.get(), bytes, {}).ok());
+}
+
+void TestProcess::CloseControl() { control_.Reset(); }
 
 void TestProcess::Send(const hv::v1::Manifest& manifest, const std::vector<int>& fds) {
   CHECK(SendManifest(socket_.get(), manifest, fds).ok());

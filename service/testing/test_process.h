@@ -20,9 +20,14 @@ class TestProcess {
   // Kills it.
   ~TestProcess();
 
-  // Sends it the machine's manifest for `epoch`; the test keeps the other end of the control
-  // socket.
+  // Sends it the machine's manifest for `epoch` and returns a first control connection.
   UniqueFd Attach(TestMachine& machine, uint32_t epoch);
+  // One more.
+  UniqueFd Connect();
+  // Sends what need be no connection over the control socket.
+  void SendOverControl(absl::string_view bytes);
+  // Lets go of the control socket, over which connections are made.
+  void CloseControl();
   // Sends it `manifest`, whatever that says.
   void Send(const hv::v1::Manifest& manifest, const std::vector<int>& fds);
   // Sends it bytes that need be no manifest; closes the socket after that if they are empty.
@@ -43,6 +48,7 @@ class TestProcess {
   pid_t pid_ = -1;
   UniqueFd socket_;
   UniqueFd error_;
+  UniqueFd control_;
 };
 
 }  // namespace hv::service
