@@ -26,7 +26,7 @@ void Delay(uint64_t ns) {
   }
 }
 
-void* Allocate(size_t bytes, size_t alignment) {
+[[maybe_unused]] void* Allocate(size_t bytes, size_t alignment) {
   if (out_of_memory.load(std::memory_order_relaxed)) throw std::bad_alloc();
   void* memory = nullptr;
   if (alignment <= __STDCPP_DEFAULT_NEW_ALIGNMENT__) {
@@ -59,6 +59,8 @@ void ProcessFaults::Fail(hv_fault_action action, uint64_t argument) {
 
 }  // namespace hv::service
 
+// Sanitizers have allocation functions of their own, which have to stay together.
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 void* operator new(size_t bytes) {
   return hv::service::Allocate(bytes, __STDCPP_DEFAULT_NEW_ALIGNMENT__);
 }
@@ -69,3 +71,4 @@ void operator delete(void* memory) noexcept { std::free(memory); }
 void operator delete(void* memory, size_t) noexcept { std::free(memory); }
 void operator delete(void* memory, std::align_val_t) noexcept { std::free(memory); }
 void operator delete(void* memory, size_t, std::align_val_t) noexcept { std::free(memory); }
+#endif

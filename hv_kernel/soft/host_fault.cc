@@ -37,7 +37,14 @@ LeaveSite& HostFaultSite() {
 struct sigaction previous[NSIG];
 
 // Async-signal-safe: touches the thread's context and the interrupted registers alone.
-void OnSignal(int signal, siginfo_t*, void* raw) {
+void OnSignal(int signal, siginfo_t* info, void* raw) {
+  if (info->si_code <= 0) {
+    // Somebody has sent it, and no instruction is the reason (sigaction(2)): it takes its course
+    // when this returns.
+    sigaction(signal, &previous[signal], nullptr);
+    raise(signal);
+    return;
+  }
   auto& registers = static_cast<ucontext_t*>(raw)->uc_mcontext.gregs;
   const auto pc = static_cast<uint64_t>(registers[REG_RIP]);
   if (fault_context.cpu == nullptr || pc < fault_context.code_begin ||

@@ -1,5 +1,11 @@
 #include "hv_kernel/soft/soft_engine.h"
 
+#include <pthread.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <thread>
+
 #include "gtest/gtest.h"
 #include "hv_kernel/soft/test_machine.h"
 
@@ -311,6 +317,24 @@ TEST_F(SoftEngineTest, HighByteRegistersWorkWithMemory) {
   EXPECT_EQ(m_.Run().reason, ExitReason::kHalt);
   EXPECT_EQ(m_.gpr(HV_RAX), 0x7711u);
   EXPECT_EQ(m_.Peek<uint8_t>(TestMachine::kData + 1), 0x77);
+}
+
+// Only what an instruction does is a guest's exception; sanitizers end a process in their own way.
+TEST_F(SoftEngineTest, ASignalThatSomebodySendsEndsTheProcessAndIsNoExceptionOfTheGuest) {
+  m_.LoadCode({0xff, 0x03,    // inc dword [rbx]
+               0xeb, 0xfc});  // jmp there
+  m_.gpr(HV_RBX) = TestMachine::kData;
+  const auto run_and_send = [this] {
+    const pthread_t vcpu = pthread_self();
+    std::thread sender([&] {
+      while (m_.Peek<uint32_t>(TestMachine::kData) == 0) std::this_thread::yield();
+      pthread_kill(vcpu, SIGSEGV);
+    });
+    (void)m_.Run();
+    _exit(0);
+  };
+  EXPECT_EXIT(
+      run_and_send(), [](int status) { return status != 0; }, "");
 }
 
 }  // namespace
