@@ -1,5 +1,6 @@
 // hvd: the daemon that makes machines and keeps their parts alive.
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <chrono>
 #include <cstdio>
@@ -60,7 +61,10 @@ absl::Status Serve(const Options& options, Readiness& readiness) {
     std::fprintf(stderr, "hvd: %s\n", text.c_str());
   }
   auto server = Server::Listen(options.socket, registry, events);
-  if (!server.ok()) return server.status();
+  if (!server.ok()) {
+    readiness.Failed(server.status());
+    _exit(1);  // at once: the machines stay with the keeper, for an hvd that can listen
+  }
   if (options.exit_when_idle) {
     loop.After(kFirstMachine, [&registry] {
       if (registry.CloseIfEmpty()) RequestEnd();
@@ -68,6 +72,7 @@ absl::Status Serve(const Options& options, Readiness& readiness) {
   }
   readiness.Ready();
   AwaitEnd();
+  registry.DeleteAll();  // while clients can still hear of it
   return absl::OkStatus();
 }
 
