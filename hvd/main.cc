@@ -22,6 +22,12 @@
 #include "hvd/socket_claim.h"
 
 namespace hv::hvd {
+
+void Complain(const absl::Status& status, Readiness& readiness) {
+  readiness.Failed(status);
+  std::fprintf(stderr, "hvd: %s\n", std::string(status.message()).c_str());
+}
+
 namespace {
 
 // A private hvd whose client never asked for a machine goes away after this.
@@ -62,7 +68,7 @@ absl::Status Serve(const Options& options, Readiness& readiness) {
   }
   auto server = Server::Listen(options.socket, registry, events);
   if (!server.ok()) {
-    readiness.Failed(server.status());
+    Complain(server.status(), readiness);
     _exit(1);  // at once: the machines stay with the keeper, for an hvd that can listen
   }
   if (options.exit_when_idle) {
@@ -88,7 +94,6 @@ int main(int argc, char** argv) {
   hv::hvd::Readiness readiness(options.ready_fd);
   const absl::Status status = hv::hvd::Serve(options, readiness);
   if (status.ok()) return 0;
-  readiness.Failed(status);
-  std::fprintf(stderr, "hvd: %s\n", std::string(status.message()).c_str());
+  hv::hvd::Complain(status, readiness);
   return 1;
 }

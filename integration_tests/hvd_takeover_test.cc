@@ -160,9 +160,10 @@ TEST_F(HvdTakeoverTest, AGuestThatResetsItselfMeanwhileIsStartedAnew) {
 
 TEST_F(HvdTakeoverTest, ConsoleAndWaitGoOnWithTheNextHvd) {
   Boot();
-  const auto console = hvctl_.Start({"console", "vm"}, true);
-  ASSERT_TRUE(console->Expect(kPrompt));
   const auto wait = hvctl_.Start({"wait", "vm"});
+  const auto console = hvctl_.Start({"console", "vm"}, true);
+  console->Type("echo ready $((1 + 1))\r");
+  ASSERT_TRUE(console->Expect("ready 2"));  // and the other has its connection too
   KillHvd();
   StartHvd();
   console->Type("echo alive $((1 + 1))\r");
