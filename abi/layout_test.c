@@ -5,6 +5,7 @@
 
 #include "abi/channel.h"
 #include "abi/endpoint.h"
+#include "abi/fault.h"
 #include "abi/message.h"
 #include "abi/state.h"
 
@@ -24,6 +25,11 @@ int main(void) {
   Expect("copy of 64 bytes of state", HV_STATE_COPY_BYTES(64), 1344 + 64 * 128 + 64);
   Expect("state segment of 65 bytes of state", HV_STATE_SEGMENT_BYTES(65),
          4096 + 2 * (1344 + 64 * 128 + 128));
+  Expect("message 5 of channel 2, in hand", HV_IN_HAND(2, 5), 0x50003);
+  Expect("its deaths", HV_IN_HAND_DEATHS(0x50003 + 2 * HV_IN_HAND_DEATH), 2);
+  Expect("its channel", HV_IN_HAND_CHANNEL(0x50203u), 2);
+  Expect("its position", HV_IN_HAND_POSITION(0x50203u), 5);
+  Expect("faults end before the copies", HV_FAULTS_OFFSET + sizeof(struct hv_fault_table) <= 4096, 1);
   Expect("endpoint", HV_ENDPOINT(HV_ROLE_SERIAL, 3), 0x60003);
   Expect("role of an endpoint", HV_ENDPOINT_ROLE(0x60003), HV_ROLE_SERIAL);
   Expect("instance of an endpoint", HV_ENDPOINT_INSTANCE(0x60003), 3);

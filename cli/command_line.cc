@@ -103,6 +103,97 @@ void AddMemory(CLI::App& app, Options& options) {
   protect->excludes(dirty_log);
 }
 
+constexpr char kPoints[] =
+    "Where: after-receive, before-commit, after-commit, mid-publish, before-acknowledge; send (for "
+    "forgeries); wake; turn; control (a call of its control endpoint); now (from outside)";
+constexpr char kActions[] =
+    "What: kill, stop, segv, abort, exit, hang, deadlock, delay, out-of-memory; forge-stamp, "
+    "forge-epoch, "
+    "forge-kind, forge-content, forge-answer, forge-bit; drop-wake, double-wake; stick";
+
+void AddFaultSet(CLI::App* fault, Options& options) {
+  FaultOptions& to = options.fault;
+  CLI::App* set = fault->add_subcommand(
+      "set", "Set a fault. It stays until it is cleared, in a service's successor too");
+  AddMachine(set, options);
+  set->add_option("--service,-s", to.service,
+                  "Process to befall, e.g. timer_svc; hv_kernel at now alone")
+      ->required()
+      ->type_name("NAME");
+  set->add_option("--at", to.point, kPoints)->required()->type_name("POINT");
+  set->add_option("--do", to.action, kActions)->required()->type_name("ACTION");
+  CLI::Option* nth =
+      set->add_option("--nth", to.nth, "Once, at the Nth pass of the point from now (default 1)")
+          ->type_name("N");
+  CLI::Option* every = set->add_option("--every", to.every, "At each Nth pass")->type_name("N");
+  CLI::Option* rate =
+      set->add_option("--rate", to.rate, "At each pass with this chance, above 0, at most 1")
+          ->type_name("CHANCE");
+  nth->excludes(every)->excludes(rate);
+  every->excludes(rate);
+  set->add_option("--seed", to.seed, "Seed of chances and of what a forgery looks like (default 0)")
+      ->type_name("SEED");
+  set->add_option("--times", to.times, "So often at most (default: without bound)")
+      ->type_name("N")
+      ->excludes(nth);
+  set->add_option("--kind", to.kind, "Passes with this message alone, e.g. READ, EOI, LINE")
+      ->type_name("KIND");
+  set->add_option("--value", to.argument,
+                  "Exit status; nanoseconds of a delay or of being stuck (0: for ever)")
+      ->type_name("N");
+}
+
+void AddFaultChaos(CLI::App* fault, Options& options) {
+  FaultOptions& to = options.fault;
+  CLI::App* chaos = fault->add_subcommand(
+      "chaos",
+      "Run a campaign of faults planned from a seed and report each; the same seed and options "
+      "plan the same campaign");
+  AddMachine(chaos, options);
+  CLI::Option* seed =
+      chaos->add_option("--seed", to.seed, "Seed of the plan (default 0)")->type_name("SEED");
+  CLI::Option* rate =
+      chaos->add_option("--rate", to.rate, "Injections a second on average (default 10)")
+          ->type_name("RATE");
+  CLI::Option* duration =
+      chaos->add_option("--duration", to.seconds, "Seconds it takes (default 10)")
+          ->type_name("SECONDS");
+  CLI::Option* services =
+      chaos->add_option("--services", to.services, "Of these, with commas between (default: all)")
+          ->type_name("NAMES")
+          ->delimiter(',');
+  CLI::Option* actions =
+      chaos->add_option("--do", to.actions, "With these actions of fault set (default: kill)")
+          ->type_name("ACTIONS")
+          ->delimiter(',');
+  CLI::Option* points =
+      chaos->add_option("--at", to.points, "At these points of fault set (default: all that fit)")
+          ->type_name("POINTS")
+          ->delimiter(',');
+  CLI::Option* replay =
+      chaos
+          ->add_option("--replay", to.replay,
+                       "Instead: the injections that an earlier fault chaos --json has printed")
+          ->type_name("FILE");
+  for (CLI::Option* other : {seed, rate, duration, services, actions, points}) {
+    replay->excludes(other);
+  }
+}
+
+void AddFault(CLI::App& app, Options& options) {
+  CLI::App* fault = app.add_subcommand(
+      "fault", "Make services fail on purpose while a guest runs, to see it go on");
+  fault->require_subcommand(1);
+  AddFaultSet(fault, options);
+  AddMachine(fault->add_subcommand(
+                 "list", "Show the faults set, how often their points were passed and they fired"),
+             options);
+  CLI::App* clear = fault->add_subcommand("clear", "Clear faults");
+  AddMachine(clear, options);
+  clear->add_option("ids", options.fault.ids, "Their numbers (default: all)")->type_name("ID");
+  AddFaultChaos(fault, options);
+}
+
 void AddOthers(CLI::App& app, Options& options) {
   app.add_subcommand("ps", "List machines")->add_flag("--quiet,-q", options.quiet, "Names only");
   CLI::App* inspect = app.add_subcommand("inspect", "Show one machine: configuration, state, exit");
@@ -151,6 +242,7 @@ void AddOthers(CLI::App& app, Options& options) {
                    "Count for so many seconds and show rates too")
       ->type_name("SECONDS")
       ->check(CLI::Range(0.0, 3600.0).description(""));  // else it is shown with the type name
+  AddFault(app, options);
   app.add_subcommand("doctor", "Say what this host offers to hv, what is missing, and what to do");
   app.add_subcommand("version", "Show versions");
   app.add_subcommand("completion", "Print a completion script: eval \"$(hvctl completion bash)\"")
@@ -187,8 +279,7 @@ std::unique_ptr<CLI::App> MakeApp(Options& options) {
   app->add_option("--libexec", options.libexec,
                   "Folder of hvd and the parts it starts (default: beside hvctl)")
       ->type_name("FOLDER");
-  app->add_flag("--json", options.json,
-                "Print JSON, fields named as in hv/v1/machine.proto and memory.proto");
+  app->add_flag("--json", options.json, "Print JSON, fields named as in the .proto files of hv/v1");
   AddRun(*app, options);
   AddOthers(*app, options);
   return app;

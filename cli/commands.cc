@@ -10,6 +10,7 @@
 #include "cli/console_command.h"
 #include "cli/ending_signals.h"
 #include "cli/exit_status.h"
+#include "cli/fault_command.h"
 #include "cli/hvd_client.h"
 #include "cli/machine_exit.h"
 #include "cli/machine_watch.h"
@@ -183,9 +184,9 @@ StatusOrExit Run(HvdClient client, Options& options, int signals) {
   return RunMachine(client, options, signals);
 }
 
-// `signals`: for run and console.
-StatusOrExit Converse(const std::string& command, HvdClient& client, Options& options,
-                      int signals) {
+// `verb`: the second word of a command that has one. `signals`: for run and console.
+StatusOrExit Converse(const std::string& command, const std::string& verb, HvdClient& client,
+                      Options& options, int signals) {
   if (command == "run") return Run(std::move(client), options, signals);
   if (command == "ps") return ListMachines(client, options);
   if (command == "inspect") return Inspect(client, options);
@@ -205,6 +206,7 @@ StatusOrExit Converse(const std::string& command, HvdClient& client, Options& op
   if (command == "rm") return Remove(client, options);
   if (command == "wait") return Wait(client, options);
   if (command == "stats") return Stats(client, options);
+  if (command == "fault") return InjectFaults(verb, client, options);
   return Answer(client.Call(&Stub::Doctor, hv::v1::DoctorRequest()), options, ShowDoctor);
 }
 
@@ -216,7 +218,10 @@ int Complain(const absl::Status& status, int exit_status) {
 }  // namespace
 
 int Execute(const CLI::App& app, Options& options) {
-  const std::string command = app.get_subcommands().front()->get_name();
+  const CLI::App& subcommand = *app.get_subcommands().front();
+  const std::string command = subcommand.get_name();
+  const auto verbs = subcommand.get_subcommands();
+  const std::string verb = verbs.empty() ? "" : verbs.front()->get_name();
   if (options.socket.empty()) options.socket = hvd::DefaultSocketPath();
   if (command == "version") return Version(options);
   if (command == "completion") {
@@ -232,7 +237,7 @@ int Execute(const CLI::App& app, Options& options) {
   const bool may_start = command == "run" || command == "doctor";
   auto client = may_start ? ConnectOrStart(options) : HvdClient::Connect(options.socket);
   if (!client.ok()) return Complain(client.status(), kUnreachable);
-  const auto exit = Converse(command, *client, options, signals.get());
+  const auto exit = Converse(command, verb, *client, options, signals.get());
   if (exit.ok()) return *exit;
   return Complain(exit.status(), absl::IsUnavailable(exit.status()) ? kUnreachable : kRefused);
 }

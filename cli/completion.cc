@@ -14,6 +14,23 @@ std::vector<const CLI::App*> Shown(const CLI::App& app) {
   return shown;
 }
 
+// The commands that do something, groups apart.
+std::vector<const CLI::App*> Leaves(const CLI::App& app) {
+  std::vector<const CLI::App*> leaves;
+  for (const CLI::App* command : Shown(app)) {
+    const auto below = Leaves(*command);
+    leaves.insert(leaves.end(), below.begin(), below.end());
+    if (below.empty()) leaves.push_back(command);
+  }
+  return leaves;
+}
+
+std::string ShownNames(const CLI::App& app) {
+  std::vector<std::string> names;
+  for (const CLI::App* command : Shown(app)) names.push_back(command->get_name());
+  return absl::StrJoin(names, " ");
+}
+
 std::string Flags(const CLI::App& app) {
   std::vector<std::string> flags;
   for (const CLI::Option* option : app.get_options()) {
@@ -23,10 +40,35 @@ std::string Flags(const CLI::App& app) {
   return absl::StrJoin(flags, " ");
 }
 
+// A `case` for each command under `app`; `before`: the words that lead there.
+std::string Cases(const CLI::App& app, const std::string& before, const std::string& general) {
+  std::string cases;
+  for (const CLI::App* command : Shown(app)) {
+    const std::string words = before + command->get_name();
+    const bool machine = command->get_option_no_throw("machine") != nullptr;
+    const bool shell = command->get_option_no_throw("shell") != nullptr;
+    absl::StrAppend(&cases, "    '", words, "') words=\"",
+                    Shown(*command).empty() ? "" : ShownNames(*command) + " ", Flags(*command), " ",
+                    general, "\"", machine ? "; names=1" : "",
+                    shell ? "; words=\"bash $words\"" : "", " ;;\n",
+                    Cases(*command, words + " ", general));
+  }
+  return cases;
+}
+
+// Commands that another word belongs to, as alternatives of a bash `case`.
+std::string Groups(const CLI::App& app) {
+  std::vector<std::string> groups;
+  for (const CLI::App* command : Shown(app)) {
+    if (!Shown(*command).empty()) groups.push_back(command->get_name());
+  }
+  return absl::StrJoin(groups, "|");
+}
+
 // Options whose value is of a certain kind, as alternatives of a bash `case`.
 std::string Taking(const CLI::App& app, const std::vector<std::string>& types) {
   std::vector<std::string> names;
-  for (const CLI::App* command : Shown(app)) {
+  for (const CLI::App* command : Leaves(app)) {
     for (const CLI::Option* option : command->get_options()) {
       const bool wanted =
           std::find(types.begin(), types.end(), option->get_type_name()) != types.end();
@@ -41,16 +83,6 @@ std::string Taking(const CLI::App& app, const std::vector<std::string>& types) {
 }  // namespace
 
 std::string BashCompletion(const CLI::App& app) {
-  std::vector<std::string> commands;
-  std::string cases;
-  for (const CLI::App* command : Shown(app)) {
-    commands.push_back(command->get_name());
-    const bool machine = command->get_option_no_throw("machine") != nullptr;
-    const bool shell = command->get_option_no_throw("shell") != nullptr;
-    absl::StrAppend(&cases, "    ", command->get_name(), ") words=\"", Flags(*command), " ",
-                    Flags(app), "\"", machine ? "; names=1" : "",
-                    shell ? "; words=\"bash $words\"" : "", " ;;\n");
-  }
   return absl::StrCat(
       "_hvctl() {\n"
       "  local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]}\n"
@@ -59,7 +91,10 @@ std::string BashCompletion(const CLI::App& app) {
       "    case ${COMP_WORDS[i]} in\n"
       "    --socket|--libexec) ((i++)) ;;\n"
       "    -*) ;;\n"
-      "    *) command=${COMP_WORDS[i]}; break ;;\n"
+      "    *) command=${command:+$command }${COMP_WORDS[i]}\n"
+      "       case $command in ",
+      Groups(app),
+      ") ;; *) break ;; esac ;;\n"
       "    esac\n"
       "  done\n"
       "  case $before in\n"
@@ -70,7 +105,7 @@ std::string BashCompletion(const CLI::App& app) {
       "  esac\n"
       "  case $command in\n"
       "    '') words=\"",
-      absl::StrJoin(commands, " "), " ", Flags(app), "\" ;;\n", cases,
+      ShownNames(app), " ", Flags(app), "\" ;;\n", Cases(app, "", Flags(app)),
       "  esac\n"
       "  if [[ -n $names && $word != -* ]]; then\n"
       "    words=$(hvctl ps --quiet 2>/dev/null)\n"

@@ -35,6 +35,12 @@ TEST(CompletionTest, OptionsOfTheCommandAreOffered) {
   EXPECT_EQ(Offered("hvctl run --engine s"), "soft\n");
 }
 
+TEST(CompletionTest, CommandsOfTwoWordsAreOffered) {
+  EXPECT_EQ(Offered("hvctl fault c"), "clear chaos\n");
+  EXPECT_EQ(Offered("hvctl fault chaos --du"), "--duration\n");
+  EXPECT_EQ(Offered("hvctl fault list ''"), "alpha beta\n");
+}
+
 TEST(CompletionTest, MachinesAreOfferedByName) {
   EXPECT_EQ(Offered("hvctl pause ''"), "alpha beta\n");
   EXPECT_EQ(Offered("hvctl --socket /x stop b"), "beta\n");

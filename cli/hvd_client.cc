@@ -57,9 +57,9 @@ absl::StatusOr<HvdClient> HvdClient::Connect(const std::string& socket) {
   arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, kPollMs);
   arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, kPollMs);
   arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 2 * kPollMs);
-  return HvdClient(
-      socket, hv::v1::MachineService::NewStub(grpc::CreateCustomChannel(
-                  absl::StrCat("unix:", socket), grpc::InsecureChannelCredentials(), arguments)));
+  return HvdClient(socket,
+                   grpc::CreateCustomChannel(absl::StrCat("unix:", socket),
+                                             grpc::InsecureChannelCredentials(), arguments));
 }
 
 bool HvdClient::AwaitReturn(Clock::time_point gone_since,

@@ -38,6 +38,8 @@ class HvdClient {
   }
 
   Stub& stub() { return *stub_; }
+  // For hvd's other services.
+  const std::shared_ptr<grpc::Channel>& channel() const { return channel_; }
 
   using Clock = std::chrono::steady_clock;
   // How long an hvd that has gone is waited for: it takes its machines over in well under a second.
@@ -49,9 +51,12 @@ class HvdClient {
   bool AwaitReturn(Clock::time_point gone_since, const std::function<bool()>& cancelled) const;
 
  private:
-  HvdClient(std::string socket, std::unique_ptr<Stub> stub)
-      : socket_(std::move(socket)), stub_(std::move(stub)) {}
+  HvdClient(std::string socket, std::shared_ptr<grpc::Channel> channel)
+      : socket_(std::move(socket)),
+        channel_(std::move(channel)),
+        stub_(hv::v1::MachineService::NewStub(channel_)) {}
   std::string socket_;
+  std::shared_ptr<grpc::Channel> channel_;
   std::unique_ptr<Stub> stub_;
   std::function<absl::Status()> start_;
 };

@@ -44,6 +44,17 @@ void AddOptions(const CLI::App& app, std::string& page) {
   }
 }
 
+// `before`: the words that lead to the commands of `app`.
+void AddCommands(const CLI::App& app, const std::string& before, std::string& page) {
+  for (const CLI::App* command : app.get_subcommands({})) {
+    if (command->get_group().empty()) continue;
+    const std::string name = before + command->get_name();
+    absl::StrAppend(&page, ".SS ", Literal(name), "\n", Literal(command->get_description()), ".\n");
+    AddOptions(*command, page);
+    AddCommands(*command, name + " ", page);
+  }
+}
+
 }  // namespace
 
 std::string ManPage(const CLI::App& app) {
@@ -55,12 +66,7 @@ std::string ManPage(const CLI::App& app) {
                    Literal(app.get_description()), "\n.SH OPTIONS\n");
   AddOptions(app, page);
   absl::StrAppend(&page, ".SH COMMANDS\n");
-  for (const CLI::App* command : app.get_subcommands({})) {
-    if (command->get_group().empty()) continue;
-    absl::StrAppend(&page, ".SS ", Literal(command->get_name()), "\n",
-                    Literal(command->get_description()), ".\n");
-    AddOptions(*command, page);
-  }
+  AddCommands(app, "", page);
   absl::StrAppend(&page, ".SH EXIT STATUS\n", Literal(app.get_footer()), "\n");
   return page;
 }

@@ -9,6 +9,28 @@
 
 namespace hv::cli {
 
+// hvctl fault: names as typed.
+struct FaultOptions {
+  std::string service;  // set
+  std::string point;
+  std::string action;
+  uint64_t nth = 0;
+  uint64_t every = 0;
+  double rate = 0;  // of set: a chance; of chaos: injections a second
+  uint64_t seed = 0;
+  uint32_t times = 0;
+  std::string kind;
+  uint64_t argument = 0;
+  std::vector<uint32_t> ids;  // clear
+
+  // chaos
+  std::vector<std::string> services;
+  std::vector<std::string> actions;
+  std::vector<std::string> points;
+  double seconds = 0;
+  std::string replay;  // a file that chaos --json wrote
+};
+
 struct Options {
   // For every command.
   std::string socket;
@@ -37,6 +59,7 @@ struct Options {
   bool force = false;           // stop, rm
   double interval_seconds = 0;  // stats
   std::string shell;            // completion
+  FaultOptions fault;
 };
 
 }  // namespace hv::cli

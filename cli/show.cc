@@ -101,9 +101,22 @@ std::string ShowMachine(const hv::v1::GetMachineResponse& response, int64_t now_
   return text;
 }
 
+// A line for each stage that has been.
+static std::string ShowFailovers(const hv::v1::Failovers& failovers) {
+  std::string text;
+  for (const auto& stage : failovers.stages()) {
+    if (stage.count() == 0) continue;
+    absl::StrAppendFormat(
+        &text, "  failover %-14s %d times, p50 %.0f us, p99 %.0f us, max %.0f us\n", stage.name(),
+        stage.count(), static_cast<double>(stage.p50_ns()) / 1000,
+        static_cast<double>(stage.p99_ns()) / 1000, static_cast<double>(stage.max_ns()) / 1000);
+  }
+  return text;
+}
+
 std::string ShowServices(const hv::v1::ListServicesResponse& response) {
   Table table({"NAME", "PID>", "STANDBY>", "EPOCH>", "STATE", "MSG/S>", "RECEIVED>", "SENT>",
-               "REFUSED>", "STEPS>", "RESIDENT>", "PRIVATE>"});
+               "REFUSED>", "QUARANTINED>", "STEPS>", "RESIDENT>", "PRIVATE>"});
   for (const auto& service : response.services()) {
     table.Add({service.name(), absl::StrCat(service.pid()),
                service.standby_pid() != 0 ? absl::StrCat(service.standby_pid()) : "-",
@@ -111,14 +124,23 @@ std::string ShowServices(const hv::v1::ListServicesResponse& response) {
                service.state() == "running" && service.waiting() ? "idle" : service.state(),
                absl::StrFormat("%.0f", service.messages_per_second()),
                absl::StrCat(service.received()), absl::StrCat(service.sent()),
-               absl::StrCat(service.refused()), absl::StrCat(service.steps()),
-               ShowBytes(service.resident_bytes()), ShowBytes(service.private_bytes())});
+               absl::StrCat(service.refused()), absl::StrCat(service.quarantined()),
+               absl::StrCat(service.steps()), ShowBytes(service.resident_bytes()),
+               ShowBytes(service.private_bytes())});
   }
   std::string text = table.Show();
   for (const auto& service : response.services()) {
     absl::StrAppend(&text, "\n", service.name(), "\n  maps     ",
                     absl::StrJoin(service.maps(), ", "), "\n  held by  ",
                     absl::StrJoin(service.sandbox(), ", "), "\n");
+    if (!service.refused_by().empty()) {
+      absl::StrAppend(&text, "  refused ");
+      for (const auto& reason : service.refused_by()) {
+        absl::StrAppend(&text, " ", reason.name(), " ", reason.value());
+      }
+      absl::StrAppend(&text, "\n");
+    }
+    absl::StrAppend(&text, ShowFailovers(service.failovers()));
     for (const auto& missing : service.sandbox_missing()) {
       absl::StrAppend(&text, "  missing  ", missing, "\n");
     }
@@ -165,15 +187,22 @@ std::string ShowCrash(const hv::v1::Crash& crash) {
   return text;
 }
 
-std::string ShowJson(const google::protobuf::Message& message) {
+namespace {
+
+std::string Json(const google::protobuf::Message& message, bool lines) {
   google::protobuf::util::JsonPrintOptions options;
-  options.add_whitespace = true;
+  options.add_whitespace = lines;
   options.always_print_primitive_fields = true;
   options.preserve_proto_field_names = true;
   std::string json;
   const auto status = google::protobuf::util::MessageToJsonString(message, &json, options);
   if (!status.ok()) return absl::StrCat("{\"error\": \"", status.ToString(), "\"}\n");
-  return json;
+  return lines ? json : absl::StrCat(json, "\n");
 }
+
+}  // namespace
+
+std::string ShowJson(const google::protobuf::Message& message) { return Json(message, true); }
+std::string ShowJsonLine(const google::protobuf::Message& message) { return Json(message, false); }
 
 }  // namespace hv::cli

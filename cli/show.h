@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "proto/hv/v1/fault.pb.h"
 #include "proto/hv/v1/machine.pb.h"
 
 namespace hv::cli {
@@ -23,11 +24,17 @@ std::string ShowMemory(const hv::v1::GuestMemory& memory);
 std::string ShowDirtyPages(const hv::v1::TakeDirtyLogResponse& taken);
 // A walk of page tables, entry by entry, and where it led.
 std::string ShowTranslation(const hv::v1::Translation& walk);
+std::string ShowFaults(const hv::v1::ListFaultsResponse& faults);
+// One line of a campaign; its last one.
+std::string ShowInjection(const hv::v1::Injection& injection);
+std::string ShowChaosSummary(const hv::v1::ChaosSummary& summary);
 std::string ShowDoctor(const hv::v1::DoctorResponse& doctor);
 // Registers, bytes at RIP and the last exits of a guest that crashed.
 std::string ShowCrash(const hv::v1::Crash& crash);
 
 // Any answer as JSON, one line break at the end, fields named as in the .proto file.
 std::string ShowJson(const google::protobuf::Message& message);
+// Likewise in one line, for streams.
+std::string ShowJsonLine(const google::protobuf::Message& message);
 
 }  // namespace hv::cli

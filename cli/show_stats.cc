@@ -78,13 +78,13 @@ std::string ShowStats(const hv::v1::GetMachineStatsResponse& stats,
   by_vcpu("EXITS", [](const Vcpu& vcpu) -> const Counters& { return vcpu.exits(); });
   by_vcpu("ANSWERED BY", [](const Vcpu& vcpu) -> const Counters& { return vcpu.requests(); });
   by_vcpu("POSTED TO", [](const Vcpu& vcpu) -> const Counters& { return vcpu.posted(); });
+  by_vcpu("REFUSED", [](const Vcpu& vcpu) -> const Counters& { return vcpu.refused(); });
   const auto events = [](const hv::v1::GetMachineStatsResponse& from) {
     Sums sums;
     for (const auto& vcpu : from.vcpus()) {
       sums["interrupts"] += vcpu.interrupts();
       sums["NMIs"] += vcpu.nmis();
       sums["halts slept"] += vcpu.halts_slept();
-      sums["answers refused"] += vcpu.refused_messages();
     }
     return sums;
   };

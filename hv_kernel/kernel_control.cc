@@ -6,6 +6,7 @@
 
 #include "abi/version.h"
 #include "service/grpc_status.h"
+#include "service/role_name.h"
 
 namespace hv {
 namespace {
@@ -133,7 +134,11 @@ grpc::Status KernelControl::GetStats(grpc::ServerContext*, const hv::v1::KernelG
     to.set_interrupts(from->interrupts.value());
     to.set_nmis(from->nmis.value());
     to.set_halts_slept(from->halts_slept.value());
-    to.set_refused_messages(from->refused_messages.value());
+    for (uint32_t refusal = 0; refusal < HV_REFUSAL_COUNT; ++refusal) {
+      auto& refused = *to.add_refused();
+      refused.set_name(service::RefusalName(refusal));
+      refused.set_value(from->refused[refusal].value());
+    }
   }
   return grpc::Status::OK;
 }

@@ -32,6 +32,7 @@ bool RingLine::WaitUntil(Ready ready) {
       __builtin_ia32_pause();
     }
     if (control_.stopping()) return false;
+    LookForBadStamp();
     const uint32_t word = self_.Declare();
     if (ready()) {
       self_.Cancel();
@@ -57,6 +58,22 @@ bool RingLine::Post(uint16_t kind, const service::Payload& payload) {
   return Send(kind, 0, payload);
 }
 
+inline uint32_t RingLine::RefusalOf(ring::PeekResult result, const hv_cell& cell,
+                                    uint16_t answer_kind, uint32_t tag) const {
+  if (result == ring::PeekResult::kBadEpoch) return HV_REFUSAL_EPOCH;
+  if (!service::MayReceive(peer_role_, HV_ROLE_KERNEL, cell.kind)) return HV_REFUSAL_KIND;
+  if (cell.kind != answer_kind || cell.tag != tag) return HV_REFUSAL_ANSWER;
+  return kAccepted;
+}
+
+// A stamp that nobody should write there is counted once for each time it is come upon.
+inline void RingLine::LookForBadStamp() {
+  if (consumer_.Ready() || consumer_.Empty()) return;
+  if (bad_stamp_at_ == consumer_.position()) return;
+  bad_stamp_at_ = consumer_.position();
+  statistics_.refused[HV_REFUSAL_STAMP].Add();
+}
+
 [[gnu::flatten]] std::optional<service::Payload> RingLine::Call(uint16_t kind, uint16_t answer_kind,
                                                                 const service::Payload& payload) {
   const uint32_t tag = next_tag_;
@@ -70,10 +87,9 @@ bool RingLine::Post(uint16_t kind, const service::Payload& payload) {
     if (result != ring::PeekResult::kMessage && result != ring::PeekResult::kBadEpoch) continue;
     consumer_.Advance();
     if (consumer_.AcknowledgeDue()) consumer_.Acknowledge(stores);
-    const bool ours = result == ring::PeekResult::kMessage && cell.kind == answer_kind &&
-                      cell.tag == tag && service::MayReceive(peer_role_, HV_ROLE_KERNEL, cell.kind);
-    if (!ours) {
-      statistics_.refused_messages.Add();
+    const uint32_t refusal = RefusalOf(result, cell, answer_kind, tag);
+    if (refusal != kAccepted) {
+      statistics_.refused[refusal].Add();
       // Who never stops talking must not keep this thread from stopping.
       if (control_.stopping()) return std::nullopt;
       continue;

@@ -29,7 +29,13 @@ class RingLine final : public Line {
   bool Post(uint16_t kind, const service::Payload& payload) override;
 
  private:
+  static constexpr uint32_t kAccepted = HV_REFUSAL_COUNT;
+
   bool Send(uint16_t kind, uint32_t tag, const service::Payload& payload);
+  // Of enum hv_refusal, or kAccepted: the answer that is awaited.
+  uint32_t RefusalOf(ring::PeekResult result, const hv_cell& cell, uint16_t answer_kind,
+                     uint32_t tag) const;
+  void LookForBadStamp();
   // Spins, then sleeps, until `ready()`; false when the machine is stopping.
   template <typename Ready>
   bool WaitUntil(Ready ready);
@@ -42,6 +48,7 @@ class RingLine final : public Line {
   const RunControl& control_;
   Statistics& statistics_;
   uint32_t next_tag_ = 1;
+  uint64_t bad_stamp_at_ = UINT64_MAX;  // position of the last one counted
 };
 
 }  // namespace hv

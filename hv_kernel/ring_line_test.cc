@@ -41,7 +41,12 @@ class RingLineTest : public testing::Test {
     std::memcpy(&done, answer->data(), sizeof(done));
     return done.data;
   }
-  uint64_t refused() const { return statistics_.refused_messages.value(); }
+  uint64_t refused(hv_refusal why) const { return statistics_.refused[why].value(); }
+  uint64_t refused() const {
+    uint64_t sum = 0;
+    for (const Counter& counter : statistics_.refused) sum += counter.value();
+    return sum;
+  }
   void Stop() { control_.Stop({.cause = StopCause::kRequested}); }
 
   ring::TestChannel channel_{kCapacity, kEpoch};
@@ -88,6 +93,8 @@ TEST_F(RingLineTest, AnAnswerOfAnotherKindIsCountedAndNotObeyed) {
   Answer(1, 0xbad, HV_KIND_COUNT);
   Answer(1, 0x41);
   EXPECT_EQ(Read(), 0x41u);
+  EXPECT_EQ(refused(HV_REFUSAL_ANSWER), 1u);
+  EXPECT_EQ(refused(HV_REFUSAL_KIND), 1u);
   EXPECT_EQ(refused(), 2u);
 }
 
@@ -99,6 +106,17 @@ TEST_F(RingLineTest, AnAnswerOfAnotherEpochIsCountedAndNotObeyed) {
   ring::Producer successor(channel_.b.outbound, late.position());
   successor.Push(CellOf(1, 0x41, HV_KIND_READ_DONE));
   EXPECT_EQ(Read(), 0x41u);
+  EXPECT_EQ(refused(HV_REFUSAL_EPOCH), 1u);
+}
+
+TEST_F(RingLineTest, AStampFromNowhereIsCountedAndWaitedOut) {
+  channel_.b.outbound.Slot(0).stamp = 77;
+  std::thread service([&] {
+    while (refused(HV_REFUSAL_STAMP) == 0) std::this_thread::yield();
+    Answer(1, 0x41);
+  });
+  EXPECT_EQ(Read(), 0x41u);
+  service.join();
   EXPECT_EQ(refused(), 1u);
 }
 

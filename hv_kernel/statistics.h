@@ -8,6 +8,7 @@
 #include <cstdint>
 
 #include "abi/endpoint.h"
+#include "abi/state.h"
 #include "hv_kernel/engine.h"
 
 namespace hv {
@@ -32,8 +33,8 @@ struct Statistics {
   std::array<Counter, HV_ROLE_COUNT> posted;    // posted writes, by role of the service
   Counter interrupts;                           // maskable interrupts injected
   Counter nmis;
-  Counter halts_slept;       // halts that went to sleep in the host
-  Counter refused_messages;  // answers that broke the protocol
+  Counter halts_slept;                            // halts that went to sleep in the host
+  std::array<Counter, HV_REFUSAL_COUNT> refused;  // cells of services, by hv_refusal
 };
 
 constexpr const char* ExitReasonName(ExitReason reason) {

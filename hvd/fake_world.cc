@@ -31,8 +31,8 @@ class FakeProcess : public Process {
   int death_fd() const override { return part_->death_fd(); }
   // Nothing that a fake part does counts as a hang: it makes no turns.
   ProcessActivity activity() const override { return {.state = 'Z'}; }
-  void Kill() override {
-    if (!*lost_) part_->Die({.by_signal = true, .code = SIGKILL});
+  void Signal(int signal) override {
+    if (signal != SIGSTOP && !*lost_) part_->Die({.by_signal = true, .code = signal});
   }
   ProcessEnd Reap() override { return *lost_ ? ProcessEnd{.known = false} : part_->Join(); }
 

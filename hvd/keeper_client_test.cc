@@ -57,7 +57,7 @@ class LeavingLauncher : public WatchedLauncher {
     pid_t pid() const override { return 0; }
     int death_fd() const override { return -1; }
     ProcessActivity activity() const override { return {}; }
-    void Kill() override {}
+    void Signal(int) override {}
     ProcessEnd Reap() override { return {}; }
   };
   std::vector<std::unique_ptr<Process>> left_;

@@ -311,6 +311,14 @@ absl::Status Machine::WithMemory(const std::function<absl::Status(MachineMemory&
   });
 }
 
+absl::Status Machine::WithFaults(const std::function<absl::Status(MachineFaults&)>& work) {
+  return queue_.Run([&] {
+    if (instance() == nullptr) return WrongState("made to fail", "it has no processes");
+    MachineFaults faults = instance()->Faults();
+    return work(faults);
+  });
+}
+
 absl::StatusOr<hv::v1::Translation> Machine::Translate(uint32_t vcpu, uint64_t linear) {
   absl::StatusOr<hv::v1::Translation> found;
   const absl::Status status = queue_.Run([&] {

@@ -59,6 +59,8 @@ class Machine {
   absl::StatusOr<std::vector<hv::v1::Registers>> Registers();
   // Does `work` on the memory of a machine that has processes. FailedPrecondition: it has none.
   absl::Status WithMemory(const std::function<absl::Status(MachineMemory&)>& work);
+  // Likewise on the faults set for its services.
+  absl::Status WithFaults(const std::function<absl::Status(MachineFaults&)>& work);
   // A running guest is paused for the moment. NotFound: no such vCPU. FailedPrecondition: as above.
   absl::StatusOr<hv::v1::Translation> Translate(uint32_t vcpu, uint64_t linear);
   ConsoleHub& console() { return hub_; }

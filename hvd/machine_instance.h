@@ -12,6 +12,7 @@
 #include "hvd/console_hub.h"
 #include "hvd/console_pump.h"
 #include "hvd/kernel_client.h"
+#include "hvd/machine_faults.h"
 #include "hvd/machine_memory.h"
 #include "hvd/machine_records.h"
 #include "hvd/manifests.h"
@@ -65,6 +66,10 @@ class MachineInstance {
   absl::StatusOr<std::string> Registers(uint32_t vcpu) { return kernel_->GetRegisters(vcpu); }
   absl::StatusOr<hv::v1::KernelGetStatsResponse> Stats() { return kernel_->GetStats(); }
   MachineMemory Memory() { return {*mmu_, *kernel_, segments_.guest_ram().fd.get()}; }
+  MachineFaults Faults() {
+    return {*supervisor_, *kernel_part_.process, segments_, PlanTopology(plan_.cpus).services,
+            next_fault_};
+  }
   // hv_kernel first.
   std::vector<hv::v1::ServiceStatus> Services();
   std::vector<std::string> Degraded() const { return supervisor_->Degraded(); }
@@ -97,6 +102,7 @@ class MachineInstance {
   std::unique_ptr<MmuClient> mmu_;
   LaunchedPart kernel_part_;
   std::unique_ptr<KernelClient> kernel_;
+  uint32_t next_fault_ = 1;
 };
 
 }  // namespace hv::hvd

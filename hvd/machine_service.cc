@@ -190,7 +190,7 @@ grpc::Status MachineService::GetStats(grpc::ServerContext*,
     shown.set_interrupts(vcpu.interrupts());
     shown.set_nmis(vcpu.nmis());
     shown.set_halts_slept(vcpu.halts_slept());
-    shown.set_refused_messages(vcpu.refused_messages());
+    CopyNamed(vcpu.refused(), *shown.mutable_refused());
   }
   CopyNamed(stats->engine_counters(), *response->mutable_engine_counters());
   return grpc::Status::OK;

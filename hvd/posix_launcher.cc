@@ -32,9 +32,9 @@ class PosixProcess : public Process {
   pid_t pid() const override { return pid_; }
   int death_fd() const override { return pidfd_.get(); }
   ProcessActivity activity() const override { return ReadProcessActivity(pid_); }
-  void Kill() override {
+  void Signal(int signal) override {
     // Through the pidfd: never a stranger that was given the same number.
-    if (!end_) syscall(SYS_pidfd_send_signal, pidfd_.get(), SIGKILL, nullptr, 0);
+    if (!end_) syscall(SYS_pidfd_send_signal, pidfd_.get(), signal, nullptr, 0);
   }
   ProcessEnd Reap() override {
     if (end_) return *end_;

@@ -1,6 +1,7 @@
 // A process that hvd has started, and how it starts them; the seam at which tests bring their own.
 #pragma once
 
+#include <signal.h>
 #include <sys/types.h>
 
 #include <memory>
@@ -31,8 +32,9 @@ class Process {
   // Readable once the process is dead: for EventLoop::WhenReadable.
   virtual int death_fd() const = 0;
   virtual ProcessActivity activity() const = 0;
-  // SIGKILL. No effect on a dead process.
-  virtual void Kill() = 0;
+  // No effect on a dead process.
+  virtual void Signal(int signal) = 0;
+  void Kill() { Signal(SIGKILL); }
   // Waits for the death and returns how it came; the same answer again later.
   virtual ProcessEnd Reap() = 0;
 };

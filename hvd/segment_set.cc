@@ -10,6 +10,7 @@
 #include "abi/channel.h"
 #include "abi/cpuid_table.h"
 #include "abi/endpoint.h"
+#include "abi/fault.h"
 #include "abi/route_table.h"
 #include "abi/state.h"
 #include "abi/vcpu_page.h"
@@ -240,6 +241,14 @@ const OwnedSegment* SegmentSet::Find(hv_segment kind, uint32_t endpoint, uint32_
 hv_state_header* SegmentSet::state_header(uint32_t service) const {
   for (const View& view : states_) {
     if (view.endpoint == service) return view.mapping.As<hv_state_header>();
+  }
+  return nullptr;
+}
+
+hv_fault_table* SegmentSet::fault_table(uint32_t service) const {
+  for (const View& view : states_) {
+    if (view.endpoint != service) continue;
+    return reinterpret_cast<hv_fault_table*>(view.mapping.bytes().data() + HV_FAULTS_OFFSET);
   }
   return nullptr;
 }

@@ -11,6 +11,7 @@
 #include "hvd/topology.h"
 #include "ring/segment.h"
 
+struct hv_fault_table;
 struct hv_state_header;
 struct hv_wake;
 
@@ -56,6 +57,8 @@ class SegmentSet {
   const OwnedSegment* Find(hv_segment kind, uint32_t endpoint, uint32_t peer = 0) const;
   // hvd's own view of a service's state header: epoch and progress.
   hv_state_header* state_header(uint32_t service) const;
+  // hvd's own view of the faults set for a service.
+  hv_fault_table* fault_table(uint32_t service) const;
   // hvd's own view of an endpoint's wake word.
   hv_wake* wake(uint32_t endpoint) const;
 

@@ -8,6 +8,7 @@
 #include <chrono>
 
 #include "absl/strings/str_cat.h"
+#include "hvd/fault_service.h"
 #include "hvd/machine_service.h"
 
 namespace hv::hvd {
@@ -22,6 +23,7 @@ constexpr int kLargestRequestBytes = 4 << 20;
 
 struct Server::Grpc {
   MachineService service;
+  FaultService faults;
   std::unique_ptr<grpc::Server> server;
 };
 
@@ -30,11 +32,14 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Listen(const std::string& path,
                                                        EventBus& events) {
   grpc::EnableDefaultHealthCheckService(true);
   grpc::reflection::InitProtoReflectionServerBuilderPlugin();
-  auto parts = std::unique_ptr<Grpc>(new Grpc{.service = MachineService(registry, events)});
+  auto parts = std::unique_ptr<Grpc>(new Grpc{.service = MachineService(registry, events),
+                                              .faults = FaultService(registry),
+                                              .server = nullptr});
   grpc::ServerBuilder builder;
   builder.SetMaxReceiveMessageSize(kLargestRequestBytes);
   builder.AddListeningPort(absl::StrCat("unix:", path), grpc::InsecureServerCredentials());
   builder.RegisterService(&parts->service);
+  builder.RegisterService(&parts->faults);
   const mode_t former = umask(kOwnerOnly);
   parts->server = builder.BuildAndStart();
   umask(former);

@@ -29,6 +29,13 @@ absl::StatusOr<hv::v1::DescribeResponse> ServiceClient::Describe(
   return response;
 }
 
+absl::Status ServiceClient::AwaitAnswer(std::chrono::milliseconds timeout) {
+  grpc::ClientContext context;
+  context.set_deadline(std::chrono::system_clock::now() + timeout);
+  hv::v1::StatsResponse response;
+  return StatusOfCall(stub_->rpc->Stats(&context, {}, &response));
+}
+
 absl::Status ServiceClient::AwaitLoop(std::chrono::milliseconds timeout) {
   grpc::ClientContext context;
   context.set_deadline(std::chrono::system_clock::now() + timeout);

@@ -23,6 +23,8 @@ class ServiceClient {
   absl::StatusOr<hv::v1::DescribeResponse> Describe(std::chrono::milliseconds timeout);
   // Returns once the poll loop has answered: it has recovered and published what it projects.
   absl::Status AwaitLoop(std::chrono::milliseconds timeout);
+  // Returns once a control thread has answered, whatever the loop does.
+  absl::Status AwaitAnswer(std::chrono::milliseconds timeout);
   // For what this service serves beside ServiceControl.
   std::shared_ptr<grpc::Channel> channel() const;
 

@@ -6,6 +6,7 @@
 #include "base/check.h"
 #include "hvd/process_memory.h"
 #include "ring/shared_store.h"
+#include "service/kind_name.h"
 #include "service/role_name.h"
 
 namespace hv::hvd {
@@ -13,6 +14,8 @@ namespace {
 
 constexpr std::chrono::milliseconds kDescribeTimeout{500};
 constexpr std::chrono::seconds kSamplePeriod{1};
+constexpr std::chrono::seconds kControlPeriod{1};
+constexpr std::chrono::seconds kControlTimeout{2};
 // A hang is noticed this much later than it could be, at most.
 constexpr int kLooksInHangTimeout = 5;
 constexpr std::chrono::seconds kStartGrace{5};
@@ -20,15 +23,16 @@ constexpr char kStopped = 'T';  // by a signal; state in /proc/PID/stat
 
 }  // namespace
 
-Supervisor::Supervisor(Parts parts) : parts_(std::move(parts)) {
+Supervisor::Supervisor(Parts parts)
+    : parts_(std::move(parts)), clock_(parts_.plan.clock.tsc_base, parts_.plan.clock.tsc_hz) {
   sampler_ = parts_.loop.Every(kSamplePeriod, [this] { SampleRates(); });
-  hang_watch_ =
-      parts_.loop.Every(parts_.plan.hang_timeout / kLooksInHangTimeout, [this] { LookForHangs(); });
+  watch_ =
+      parts_.loop.Every(parts_.plan.hang_timeout / kLooksInHangTimeout, [this] { LookAround(); });
 }
 
 Supervisor::~Supervisor() {
   parts_.loop.Cancel(sampler_);
-  parts_.loop.Cancel(hang_watch_);
+  parts_.loop.Cancel(watch_);
   std::vector<EventLoop::Id> watches;
   {
     std::lock_guard lock(mutex_);
@@ -39,6 +43,7 @@ Supervisor::~Supervisor() {
     }
   }
   for (EventLoop::Id watch : watches) parts_.loop.Cancel(watch);
+  control_watch_.reset();  // what it asks is dead by now, and says so
 }
 
 absl::Status Supervisor::Start(const std::vector<uint32_t>& services) {
@@ -65,11 +70,15 @@ absl::Status Supervisor::Attach(Slot& slot) {
   ring::DirectStores stores;
   ring::StoreRelaxed(header->epoch, slot.epoch, stores);
   ring::StoreRelaxed(header->waiting, uint64_t{0}, stores);
+  ring::StoreRelaxed(header->recovered_at_ns, uint64_t{0}, stores);
+  ring::StoreRelaxed(header->first_message_at_ns, uint64_t{0}, stores);
+  slot.failover.fenced_ns = clock_.NowNs();
   slot.commit_at_attach = ring::LoadAcquire(header->commit);  // pairs with StateSegment::Commit
   slot.heartbeat_at_attach = ring::LoadRelaxed(header->heartbeat);
   auto control = AttachProcess(slot);
   if (!control.ok()) return control.status();
   slot.client = std::make_shared<ServiceClient>(*std::move(control));
+  slot.failover.attached_ns = clock_.NowNs();
   slot.hang = HangDetector(parts_.plan.hang_timeout);
   slot.attached_at = EventLoop::Clock::now();
   slot.state = State::kRunning;
@@ -111,7 +120,16 @@ absl::Status Supervisor::AwaitReady(std::chrono::milliseconds timeout) {
   for (const auto& slot : slots_) {
     if (slot->standby) slot->standby->Prepare();
   }
+  WatchControl();
   return absl::OkStatus();
+}
+
+void Supervisor::WatchControl() {
+  control_watch_ = std::make_unique<ControlWatch>(ControlWatch::Parts{
+      .subjects = [this] { return WhomToAsk(); },
+      .on_hang = [this](uint32_t endpoint, uint32_t epoch) { OnControlHang(endpoint, epoch); },
+      .period = kControlPeriod,
+      .timeout = kControlTimeout});
 }
 
 bool Supervisor::DidSomething(const Slot& slot) const {
@@ -126,6 +144,10 @@ void Supervisor::OnDeath(size_t index) {
     std::lock_guard lock(mutex_);
     if (stopping_) return;
     Slot& slot = *slots_[index];
+    LookForRecovery(slot);  // of its own attachment, if it died before that was noticed
+    if (slot.failover.detected_ns == 0 || slot.killed_for.empty()) {
+      slot.failover = {.detected_ns = clock_.NowNs()};
+    }
     slot.last_end = absl::StrCat(slot.killed_for, slot.part.process->Reap().InWords());
     slot.killed_for.clear();
     slot.part = {};
@@ -180,24 +202,91 @@ bool Supervisor::IsStarting(const Slot& slot, uint64_t heartbeat) const {
          EventLoop::Clock::now() - slot.attached_at < kStartGrace;
 }
 
+void Supervisor::LookAround() {
+  std::vector<ServiceEvent> events;
+  {
+    std::lock_guard lock(mutex_);
+    for (const auto& slot : slots_) {
+      LookForHang(*slot);
+      LookForRecovery(*slot);
+      LookForQuarantine(*slot, events);
+    }
+  }
+  for (const ServiceEvent& event : events) parts_.on_event(event);
+}
+
 // What hangs is killed; the rest is as with any other death.
-void Supervisor::LookForHangs() {
+void Supervisor::LookForHang(Slot& slot) {
+  if (slot.state != State::kRunning || !slot.killed_for.empty()) return;
+  const hv_state_header& header = *parts_.segments.state_header(slot.endpoint);
+  const ServiceProgress progress{
+      .heartbeat = ring::LoadRelaxed(header.heartbeat),
+      .waiting = ring::LoadRelaxed(header.waiting) != 0,
+      .wake_word = ring::LoadRelaxed(parts_.segments.wake(slot.endpoint)->word)};
+  if (!slot.hang.Suspicious(progress, EventLoop::Clock::now())) return;
+  const ProcessActivity activity = slot.part.process->activity();
+  if (IsStarting(slot, progress.heartbeat) && activity.state != kStopped) return;
+  if (!slot.hang.Hangs(activity)) return;
+  EndHung(slot,
+          absl::StrCat("hung with work to do for ", parts_.plan.hang_timeout.count(), " ms, "));
+}
+
+void Supervisor::EndHung(Slot& slot, std::string why) {
+  slot.killed_for = std::move(why);
+  LookForRecovery(slot);
+  slot.failover = {.detected_ns = clock_.NowNs()};
+  slot.part.process->Kill();
+}
+
+std::vector<ControlWatch::Subject> Supervisor::WhomToAsk() const {
+  std::lock_guard lock(mutex_);
+  std::vector<ControlWatch::Subject> subjects;
+  for (const auto& slot : slots_) {
+    if (slot->state != State::kRunning || !slot->client) continue;
+    subjects.push_back({slot->endpoint, slot->epoch, [client = slot->client](auto timeout) {
+                          return client->AwaitAnswer(timeout);
+                        }});
+  }
+  return subjects;
+}
+
+void Supervisor::OnControlHang(uint32_t endpoint, uint32_t epoch) {
   std::lock_guard lock(mutex_);
   for (const auto& slot : slots_) {
-    if (slot->state != State::kRunning || !slot->killed_for.empty()) continue;
-    const hv_state_header& header = *parts_.segments.state_header(slot->endpoint);
-    const ServiceProgress progress{
-        .heartbeat = ring::LoadRelaxed(header.heartbeat),
-        .waiting = ring::LoadRelaxed(header.waiting) != 0,
-        .wake_word = ring::LoadRelaxed(parts_.segments.wake(slot->endpoint)->word)};
-    if (!slot->hang.Suspicious(progress, EventLoop::Clock::now())) continue;
-    const ProcessActivity activity = slot->part.process->activity();
-    if (IsStarting(*slot, progress.heartbeat) && activity.state != kStopped) continue;
-    if (!slot->hang.Hangs(activity)) continue;
-    slot->killed_for =
-        absl::StrCat("hung with work to do for ", parts_.plan.hang_timeout.count(), " ms, ");
-    slot->part.process->Kill();
+    const bool same = slot->endpoint == endpoint && slot->epoch == epoch &&
+                      slot->state == State::kRunning && slot->killed_for.empty();
+    if (same) EndHung(*slot, "hung on its control endpoint, ");
   }
+}
+
+// Whether the last failover has come to its end, by what the successor says of itself.
+void Supervisor::LookForRecovery(Slot& slot) {
+  FailoverTimes& times = slot.failover;
+  if (times.detected_ns == 0 || times.attached_ns == 0) return;
+  const hv_state_header& header = *parts_.segments.state_header(slot.endpoint);
+  if (times.recovered_ns == 0) {
+    times.recovered_ns = ring::LoadRelaxed(header.recovered_at_ns);
+    if (times.recovered_ns == 0) return;
+    slot.failovers.AddRecovery(times);
+  }
+  times.first_message_ns = ring::LoadRelaxed(header.first_message_at_ns);
+  if (times.first_message_ns == 0) return;
+  slot.failovers.AddFirstMessage(times);
+  times = {};
+}
+
+void Supervisor::LookForQuarantine(Slot& slot, std::vector<ServiceEvent>& events) {
+  const hv_state_header& header = *parts_.segments.state_header(slot.endpoint);
+  const uint64_t quarantined = ring::LoadRelaxed(header.quarantined);
+  if (quarantined == slot.quarantined) return;
+  slot.quarantined = quarantined;
+  const uint64_t last = ring::LoadRelaxed(header.last_quarantined);
+  events.push_back(
+      {hv::v1::EVENT_KIND_QUARANTINED, slot.endpoint,
+       absl::StrCat("a message ", service::KindName(static_cast<uint16_t>(last)), " from ",
+                    service::EndpointName(static_cast<uint32_t>(last >> 32)), " killed it ",
+                    HV_POISON_DEATHS, " times running and was answered as by absent hardware; ",
+                    quarantined, " so far")});
 }
 
 void Supervisor::SampleRates() {
@@ -220,7 +309,15 @@ void Supervisor::FillCounters(const Slot& slot, hv::v1::ServiceStatus& status) c
   const hv_state_header& header = *parts_.segments.state_header(slot.endpoint);
   status.set_received(ring::LoadRelaxed(header.received));
   status.set_sent(ring::LoadRelaxed(header.sent));
-  status.set_refused(ring::LoadRelaxed(header.refused));
+  for (uint32_t refusal = 0; refusal < HV_REFUSAL_COUNT; ++refusal) {
+    const uint64_t refused = ring::LoadRelaxed(header.refused[refusal]);
+    status.set_refused(status.refused() + refused);
+    if (refused == 0) continue;
+    auto& counter = *status.add_refused_by();
+    counter.set_name(service::RefusalName(refusal));
+    counter.set_value(refused);
+  }
+  status.set_quarantined(ring::LoadRelaxed(header.quarantined));
   status.set_steps(ring::LoadAcquire(header.commit));  // pairs with StateSegment::Commit
   status.set_waiting(ring::LoadRelaxed(header.waiting) != 0);
   status.set_messages_per_second(slot.received_per_second);
@@ -242,6 +339,7 @@ std::vector<hv::v1::ServiceStatus> Supervisor::Status() {
       if (slot->part.process) status.set_pid(slot->part.process->pid());
       if (slot->standby) status.set_standby_pid(slot->standby->pid());
       FillCounters(*slot, status);
+      slot->failovers.Show(*status.mutable_failovers());
       clients.push_back(slot->client);
     }
   }
@@ -257,6 +355,17 @@ std::vector<hv::v1::ServiceStatus> Supervisor::Status() {
     *all[i].mutable_sandbox_missing() = described->sandbox_missing();
   }
   return all;
+}
+
+absl::Status Supervisor::Signal(uint32_t endpoint, int signal) {
+  std::lock_guard lock(mutex_);
+  for (const auto& slot : slots_) {
+    if (slot->endpoint != endpoint || !slot->part.process) continue;
+    slot->part.process->Signal(signal);
+    return absl::OkStatus();
+  }
+  return absl::UnavailableError(absl::StrCat(service::EndpointName(endpoint),
+                                             " has no process at present: it is being replaced"));
 }
 
 std::shared_ptr<ServiceClient> Supervisor::Client(uint32_t endpoint) const {

@@ -11,7 +11,9 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "hvd/control_watch.h"
 #include "hvd/event_loop.h"
+#include "hvd/failover_record.h"
 #include "hvd/hang_detector.h"
 #include "hvd/machine_records.h"
 #include "hvd/manifests.h"
@@ -22,11 +24,12 @@
 #include "hvd/service_client.h"
 #include "hvd/standby.h"
 #include "proto/hv/v1/machine.pb.h"
+#include "service/machine_clock.h"
 
 namespace hv::hvd {
 
 struct ServiceEvent {
-  hv::v1::EventKind kind;  // SERVICE_DIED, SERVICE_REPLACED or DEGRADED
+  hv::v1::EventKind kind;  // SERVICE_DIED, SERVICE_REPLACED, DEGRADED or QUARANTINED
   uint32_t endpoint;
   std::string message;
 };
@@ -63,6 +66,8 @@ class Supervisor {
 
   // Each service with what it says of itself; one that does not answer is shown without.
   std::vector<hv::v1::ServiceStatus> Status();
+  // Sends the present process of a service a signal. Unavailable: there is none at present.
+  absl::Status Signal(uint32_t endpoint, int signal);
   // The connection to the present process of a service; null while there is none.
   std::shared_ptr<ServiceClient> Client(uint32_t endpoint) const;
   // In words, for each service that is given up.
@@ -85,6 +90,9 @@ class Supervisor {
     uint64_t heartbeat_at_attach = 0;
     EventLoop::Clock::time_point attached_at;
     std::string last_end;
+    FailoverTimes failover;  // the present one, until all of it is in `failovers`
+    FailoverRecord failovers;
+    uint64_t quarantined = 0;  // as last reported
     // For the rate: a sample a second.
     uint64_t sampled_received = 0;
     EventLoop::Clock::time_point sampled_at;
@@ -98,17 +106,26 @@ class Supervisor {
   void Replace(size_t index);
   void Retry(Slot& slot, size_t index, std::vector<ServiceEvent>& events, bool did_something);
   void SampleRates();
-  void LookForHangs();
+  void LookAround();
+  void LookForHang(Slot& slot);
+  void WatchControl();
+  std::vector<ControlWatch::Subject> WhomToAsk() const;
+  void EndHung(Slot& slot, std::string why);
+  void OnControlHang(uint32_t endpoint, uint32_t epoch);
+  void LookForRecovery(Slot& slot);
+  void LookForQuarantine(Slot& slot, std::vector<ServiceEvent>& events);
   bool IsStarting(const Slot& slot, uint64_t heartbeat) const;
   bool DidSomething(const Slot& slot) const;
   void FillCounters(const Slot& slot, hv::v1::ServiceStatus& status) const;
 
   const Parts parts_;
+  service::MachineClock clock_;  // the event loop's thread
   mutable std::mutex mutex_;
   std::vector<std::unique_ptr<Slot>> slots_;
+  std::unique_ptr<ControlWatch> control_watch_;  // once all are ready
   bool stopping_ = false;
   EventLoop::Id sampler_ = EventLoop::kNone;
-  EventLoop::Id hang_watch_ = EventLoop::kNone;
+  EventLoop::Id watch_ = EventLoop::kNone;
 };
 
 }  // namespace hv::hvd

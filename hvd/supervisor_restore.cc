@@ -35,6 +35,7 @@ void Supervisor::Restore(const std::vector<uint32_t>& services, std::vector<Rema
     slot.standby = std::make_unique<Standby>(parts_.loop, parts_.launcher, endpoint, parts_.log);
     slot.standby->Prepare();
   }
+  WatchControl();
 }
 
 // A dead process is watched like any other: its death is seen at once.
@@ -47,6 +48,7 @@ void Supervisor::Adopt(Slot& slot, RemainingPart part) {
   }
   const hv_state_header* header = parts_.segments.state_header(slot.endpoint);
   slot.heartbeat_at_attach = ring::LoadRelaxed(header->heartbeat);
+  slot.quarantined = ring::LoadRelaxed(header->quarantined);
   slot.attached_at = EventLoop::Clock::now();
   slot.state = State::kRunning;
 }

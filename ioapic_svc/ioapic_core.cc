@@ -31,6 +31,16 @@ void UpdateIntr(State& s, Actions& actions) {
       hv_intr{.asserted = asserted, .vector = vector, .acknowledged = s.intr_acknowledged});
 }
 
+bool Acknowledge(State& s, const hv_intr& intr) {
+  if (intr.vector > UINT8_MAX) return false;
+  I8259Pair(s.pics).Acknowledge(static_cast<uint8_t>(intr.vector));
+  // vcpu_svc took the output for low when the vector was taken; what it is now it must hear.
+  ++s.intr_acknowledged;
+  s.intr_asserted = 0;
+  s.intr_vector = 0;
+  return true;
+}
+
 bool SetLine(State& s, const Message& message, Actions& actions) {
   const auto line = message.As<hv_line>();
   const Pins* pins = GsiRouting::PinsOf(line.gsi);
@@ -117,16 +127,13 @@ bool Serve(State& s, const Message& message, Actions& actions) {
     case HV_KIND_LINE: return SetLine(s, message, actions);
     case HV_KIND_GSI_ROUTE:
       return GsiRouting(s.routing).SetRoute(message.from, message.As<hv_gsi_route>());
-    case HV_KIND_EOI:
-      EndOfInterrupt(s, static_cast<uint8_t>(message.As<hv_eoi>().vector), actions);
+    case HV_KIND_EOI: {
+      const uint32_t vector = message.As<hv_eoi>().vector;
+      if (vector > UINT8_MAX) return false;
+      EndOfInterrupt(s, static_cast<uint8_t>(vector), actions);
       return true;
-    case HV_KIND_INTA:
-      I8259Pair(s.pics).Acknowledge(static_cast<uint8_t>(message.As<hv_intr>().vector));
-      // vcpu_svc took the output for low when the vector was taken; what it is now it must hear.
-      ++s.intr_acknowledged;
-      s.intr_asserted = 0;
-      s.intr_vector = 0;
-      return true;
+    }
+    case HV_KIND_INTA: return Acknowledge(s, message.As<hv_intr>());
     default: return false;
   }
 }

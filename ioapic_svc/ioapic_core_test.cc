@@ -126,6 +126,13 @@ TEST_F(IoapicCoreTest, LinesThatAreNotThereAreRefused) {
   EXPECT_TRUE(service_.sent.empty());
 }
 
+TEST_F(IoapicCoreTest, VectorsThatAreNoneAreRefused) {
+  EXPECT_FALSE(service_.Send(TestService::kVcpu, HV_KIND_EOI, hv_eoi{.vector = 0x141}));
+  EXPECT_FALSE(
+      service_.Send(HV_ENDPOINT(HV_ROLE_KERNEL, 0), HV_KIND_INTA, hv_intr{.vector = 0x120}));
+  EXPECT_TRUE(service_.Send(HV_ENDPOINT(HV_ROLE_KERNEL, 0), HV_KIND_INTA, hv_intr{.vector = 0x20}));
+}
+
 TEST_F(IoapicCoreTest, TheEoiRegisterEndsALevelInterrupt) {
   service_.SetEntry(9, kLevel);
   service_.Line(9, true);

@@ -56,6 +56,8 @@ class Consumer {
     // Pairs with Producer::RefreshConsumed: our reads of the cells come before.
     StoreRelease(ring_.control->consumed, position_, stores);
   }
+  // Whether the producer knows all that it may overwrite.
+  bool acknowledged() const { return acknowledged_ == position_; }
   // Whether an acknowledgement is due although there is more to read: an eighth of the ring.
   bool AcknowledgeDue() const { return position_ - acknowledged_ >= ring_.capacity / 8; }
 

@@ -43,14 +43,28 @@ class Producer {
   // consumer that has moved on looks for other stamps. REQUIRES: the slot is free or holds `cell`.
   template <typename Stores>
   void Publish(const hv_cell& cell, Stores& stores) {
-    hv_cell& slot = ring_.Slot(cell.stamp - 1);
+    WriteUnstamped(cell, stores);
+    StoreStamp(cell, stores);
+  }
+  // The two halves of Publish.
+  template <typename Stores>
+  void WriteUnstamped(const hv_cell& cell, Stores& stores) {
     const uint64_t* from = Words(cell);
-    uint64_t* to = Words(slot);
+    uint64_t* to = Words(ring_.Slot(cell.stamp - 1));
     StoreRelaxed(to[1], SecondWord(cell), stores);
     for (size_t i = 2; i < kCellWords; ++i) StoreRelaxed(to[i], from[i], stores);
+  }
+  template <typename Stores>
+  void StoreStamp(const hv_cell& cell, Stores& stores) {
     // Pairs with the acquire load of the stamp in Consumer::Peek.
-    StoreRelease(to[0], from[0], stores);
+    StoreRelease(ring_.Slot(cell.stamp - 1).stamp, cell.stamp, stores);
     if (cell.stamp > position_) position_ = cell.stamp;
+  }
+  // A stamp that is not that of `position`'s message stands in its slot until that is published:
+  // what a broken producer would do. REQUIRES: as Publish of that message.
+  template <typename Stores>
+  void StoreForgedStamp(uint64_t position, uint64_t stamp, Stores& stores) {
+    StoreRelease(ring_.Slot(position).stamp, stamp, stores);
   }
 
   // Sends one message. REQUIRES: HasRoom(1).

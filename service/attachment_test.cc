@@ -54,10 +54,10 @@ TEST_F(AttachmentTest, MapsWhatTheManifestNames) {
   EXPECT_EQ(attachment->segments().size(), machine_.SegmentNames().size());
   EXPECT_TRUE(attachment->TakeControl().valid());
   // The same memory, not a copy.
-  machine_.state().refused = 4711;
+  machine_.state().received = 4711;
   const auto* state = attachment->FindAs<hv_state_header>(HV_SEGMENT_STATE);
   ASSERT_NE(state, nullptr);
-  EXPECT_EQ(state->refused, 4711u);
+  EXPECT_EQ(state->received, 4711u);
 }
 
 TEST_F(AttachmentTest, FindsBySegmentKindAndOwner) {

@@ -9,6 +9,9 @@
 //   publish      copy the outbox to its rings at the positions it names
 //   acknowledge  tell the producers what may be overwritten
 //
+// Between them are the fault points. A message that has killed the service again and again is
+// quarantined: the core never sees it, and it is answered as absent hardware would answer.
+//
 // Death before the commit: the step never happened. Death after it: Recover() publishes the same
 // cells at the same positions again, which a consumer that has moved on does not notice.
 #pragma once
@@ -22,10 +25,13 @@
 #include "ring/channel.h"
 #include "ring/consumer.h"
 #include "ring/producer.h"
+#include "service/absent.h"
 #include "service/actions.h"
 #include "service/admission.h"
 #include "service/core.h"
+#include "service/fault_points.h"
 #include "service/state_segment.h"
+#include "service/suspects.h"
 
 namespace hv::service {
 
@@ -46,8 +52,13 @@ template <typename Stores>
 class Committer {
  public:
   Committer(Core& core, StateSegment state, uint32_t self, std::span<const Port> ports,
-            Stores stores = {})
-      : core_(core), state_(state), self_role_(HV_ENDPOINT_ROLE(self)), stores_(stores) {
+            FaultPoints faults = {}, Stores stores = {})
+      : core_(core),
+        state_(state),
+        self_role_(HV_ENDPOINT_ROLE(self)),
+        faults_(faults),
+        stores_(stores),
+        suspects_(state_.header()) {
     CHECK(ports.size() <= HV_MAX_CHANNELS);
     const hv_state_copy& current = state_.current();
     for (size_t i = 0; i < ports.size(); ++i) {
@@ -60,6 +71,7 @@ class Committer {
   // committed but perhaps not published. REQUIRES: state.CheckCurrent(ports.size()) is OK, and each
   // ring holds at least HV_OUTBOX_CELLS if the core's Reset may send as many.
   void Recover(uint64_t now_ns) {
+    suspects_.Attach(state_.current(), ends_.size(), stores_);
     if (state_.fresh()) {
       Begin(now_ns);
       actions_.WakeAt(kNever);
@@ -69,7 +81,7 @@ class Committer {
       Publish();
     }
     core_.Project(state_.current_state());
-    for (End& end : ends_) end.consumer.Acknowledge(stores_);
+    AcknowledgeAll();
   }
 
   bool Ready(size_t channel) const { return ends_[channel].consumer.Ready(); }
@@ -89,29 +101,43 @@ class Committer {
       return StepResult::kNothing;
     }
     Begin(now_ns);
-    const bool admitted = result == ring::PeekResult::kMessage &&
-                          MayReceive(HV_ENDPOINT_ROLE(end.peer), self_role_, cell.kind);
+    Refusal refusal = Admit(result, end, cell);
     Message message;
-    if (admitted) {
+    if (refusal == kAccepted) {
       message.from = end.peer;
       message.kind = cell.kind;
       message.tag = cell.tag;
       std::memcpy(message.payload.data(), cell.payload, sizeof(cell.payload));
     }
-    const bool handled = admitted && core_.Handle(state_.spare_state(), message, Now(), actions_);
-    state_.spare().consumed[channel] = end.consumer.position() + 1;
-    if (!Finish()) return StepResult::kNoRoom;
+    const uint64_t position = end.consumer.position();
+    kind_ = message.kind;
+    suspects_.TakeInHand(channel, position, stores_);
+    sparing_ = refusal == kAccepted && suspects_.IsPoison(channel, position);
+    if (!sparing_) faults_.Reach(HV_FAULT_POINT_AFTER_RECEIVE, kind_);
+    if (sparing_) {
+      AnswerAsAbsent(message, actions_);
+    } else if (refusal == kAccepted &&
+               !core_.Handle(state_.spare_state(), message, Now(), actions_)) {
+      refusal = HV_REFUSAL_CONTENT;
+    }
+    state_.spare().consumed[channel] = position + 1;
+    if (!Finish()) {
+      suspects_.PutDown(stores_);
+      return StepResult::kNoRoom;
+    }
     end.consumer.Advance();
-    if (!handled) Count(state_.header().refused);
+    if (refusal != kAccepted) Count(state_.header().refused[refusal]);
+    if (sparing_) NoteQuarantined(message);
     Count(state_.header().received);
     core_.Project(state_.current_state());
-    if (end.consumer.AcknowledgeDue()) end.consumer.Acknowledge(stores_);
+    if (end.consumer.AcknowledgeDue()) Acknowledge(end);
     return StepResult::kDone;
   }
 
   // The tick the core asked for: kDone or kNoRoom. REQUIRES: now_ns >= wake_at_ns().
   StepResult StepTick(uint64_t now_ns) {
     Begin(now_ns);
+    faults_.Reach(HV_FAULT_POINT_AFTER_RECEIVE, kind_);
     actions_.WakeAt(kNever);
     core_.Tick(state_.spare_state(), Now(), actions_);
     if (!Finish()) return StepResult::kNoRoom;
@@ -121,13 +147,14 @@ class Committer {
 
   uint64_t wake_at_ns() const { return state_.current().wake_at_ns; }
   void AcknowledgeAll() {
-    for (End& end : ends_) end.consumer.Acknowledge(stores_);
+    for (End& end : ends_) Acknowledge(end);
   }
   // Channels the last step sent to: whose peers may have to be woken.
   std::span<const uint32_t> sent_to() const { return sent_to_; }
 
   StateSegment& state() { return state_; }
   Core& core() { return core_; }
+  FaultPoints& faults() { return faults_; }
 
   // What the control plane changes, as one committed step that sends nothing and leaves the next
   // tick where it is. An error of `change` leaves the old state in force.
@@ -156,9 +183,20 @@ class Committer {
     ring::Consumer consumer;
     uint64_t last_bad_stamp = UINT64_MAX;
   };
+  // Of enum hv_refusal, or kAccepted.
+  using Refusal = uint32_t;
+  static constexpr Refusal kAccepted = HV_REFUSAL_COUNT;
+
+  Refusal Admit(ring::PeekResult result, const End& end, const hv_cell& cell) const {
+    if (result != ring::PeekResult::kMessage) return HV_REFUSAL_EPOCH;
+    if (!MayReceive(HV_ENDPOINT_ROLE(end.peer), self_role_, cell.kind)) return HV_REFUSAL_KIND;
+    return kAccepted;
+  }
 
   // The spare copy and actions_ as they are before a step: no message, the tick that was asked for.
   void Begin(uint64_t now_ns) {
+    kind_ = HV_KIND_NONE;
+    sparing_ = false;
     state_.PrepareSpare(ends_.size());
     hv_state_copy& spare = state_.spare();
     actions_.Clear();
@@ -178,10 +216,14 @@ class Committer {
     for (const Outgoing& message : actions_.messages()) {
       if (!Enqueue(spare, message)) ++unheard;
     }
+    if (faults_.armed()) [[unlikely]]
+      EnqueueForgery(spare);
     if (!Fits(spare)) return false;
+    if (!sparing_) faults_.Reach(HV_FAULT_POINT_BEFORE_COMMIT, kind_);
     state_.Commit(stores_);
+    faults_.Reach(HV_FAULT_POINT_AFTER_COMMIT, kind_);
     Publish();
-    if (unheard != 0) Count(state_.header().refused, unheard);
+    if (unheard != 0) Count(state_.header().refused[HV_REFUSAL_RECIPIENT], unheard);
     return true;
   }
 
@@ -192,11 +234,36 @@ class Committer {
     cell.kind = message.kind;
     cell.tag = message.tag;
     std::memcpy(cell.payload, message.payload.data(), sizeof(cell.payload));
+    hv_outbox_entry& entry = NextEntry(spare, channel);
+    entry.cell = ends_[channel].producer.Stamp(entry.position, cell);
+    return true;
+  }
+
+  hv_outbox_entry& NextEntry(hv_state_copy& spare, size_t channel) {
     hv_outbox_entry& entry = spare.outbox[spare.outbox_count++];
     entry.channel = static_cast<uint32_t>(channel);
     entry.position = spare.produced[channel]++;
-    entry.cell = ends_[channel].producer.Stamp(entry.position, cell);
-    return true;
+    return entry;
+  }
+
+  // A fault: the last message goes one place further, and where it would have gone a forged cell
+  // does. A forged stamp is no message: it stands in the slot until Publish writes the right one.
+  void EnqueueForgery(hv_state_copy& spare) {
+    forged_stamp_ = 0;
+    if (spare.outbox_count == 0 || spare.outbox_count == HV_OUTBOX_CELLS) return;
+    hv_outbox_entry& last = spare.outbox[spare.outbox_count - 1];
+    const CellWay way{self_role_, HV_ENDPOINT_ROLE(ends_[last.channel].peer)};
+    const hv_cell honest = last.cell;
+    hv_cell forged;
+    if (!faults_.Forge(kind_, way, honest, forged)) return;
+    if (forged.stamp != honest.stamp) {
+      forged_stamp_ = forged.stamp;
+      return;
+    }
+    last.cell = forged;
+    hv_outbox_entry& next = NextEntry(spare, last.channel);
+    next.cell = honest;
+    next.cell.stamp = next.position + 1;
   }
 
   bool Fits(const hv_state_copy& spare) {
@@ -215,10 +282,23 @@ class Committer {
     const hv_state_copy& current = state_.current();
     for (uint32_t i = 0; i < current.outbox_count; ++i) {
       const hv_outbox_entry& entry = current.outbox[i];
-      ends_[entry.channel].producer.Publish(entry.cell, stores_);
+      ring::Producer& producer = ends_[entry.channel].producer;
+      if (forged_stamp_ != 0 && i + 1 == current.outbox_count) [[unlikely]] {
+        producer.StoreForgedStamp(entry.position, forged_stamp_, stores_);
+        forged_stamp_ = 0;
+      }
+      producer.WriteUnstamped(entry.cell, stores_);
+      if (i == current.outbox_count / 2) faults_.Reach(HV_FAULT_POINT_MID_PUBLISH, kind_);
+      producer.StoreStamp(entry.cell, stores_);
       sent_to_.push_back(entry.channel);
     }
     Count(state_.header().sent, current.outbox_count);
+  }
+
+  void Acknowledge(End& end) {
+    if (end.consumer.acknowledged()) return;
+    faults_.Reach(HV_FAULT_POINT_BEFORE_ACKNOWLEDGE, kind_);
+    end.consumer.Acknowledge(stores_);
   }
 
   size_t ChannelTo(uint32_t endpoint) const {
@@ -233,7 +313,14 @@ class Committer {
     End& end = ends_[channel];
     if (end.last_bad_stamp == end.consumer.position()) return;
     end.last_bad_stamp = end.consumer.position();
-    Count(state_.header().refused);
+    Count(state_.header().refused[HV_REFUSAL_STAMP]);
+  }
+
+  void NoteQuarantined(const Message& message) {
+    ring::DirectStores direct;
+    ring::StoreRelaxed(state_.header().last_quarantined,
+                       uint64_t{message.from} << 32 | message.kind, direct);
+    Count(state_.header().quarantined);
   }
 
   // Statistics: approximate across a crash, not part of the protocol.
@@ -245,7 +332,13 @@ class Committer {
   Core& core_;
   StateSegment state_;
   uint32_t self_role_;
+  FaultPoints faults_;
   Stores stores_;
+  Suspects suspects_;
+  uint16_t kind_ = HV_KIND_NONE;  // of the step that is being made; NONE: a tick or a change
+  // The message is quarantined: what it kept dying of before the commit is not done again.
+  bool sparing_ = false;
+  uint64_t forged_stamp_ = 0;  // a fault's; 0: none
   std::vector<End> ends_;
   Actions actions_;  // of the step that is being made; 4 KiB that need not be made anew for each
   std::vector<uint32_t> sent_to_;  // keeps its capacity: no allocation once warm

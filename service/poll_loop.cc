@@ -32,6 +32,7 @@ PollLoop::PollLoop(LiveCommitter& committer, Clock& clock, ring::Sleeper sleeper
 
 void PollLoop::Run() {
   committer_.Recover(clock_.NowNs());
+  NoteTime(committer_.state().header().recovered_at_ns);
   // A predecessor may have published without waking: everybody looks once.
   for (ring::Waker& peer : peers_) peer.Wake();
   while (!stopping_) {
@@ -41,19 +42,32 @@ void PollLoop::Run() {
 }
 
 bool PollLoop::Turn() {
-  ring::DirectStores direct;
-  uint64_t& heartbeat = committer_.state().header().heartbeat;
-  ring::StoreRelaxed(heartbeat, heartbeat + 1, direct);
   if (mailbox_.waiting()) {
     mailbox_.Serve();
+    Beat();
     return true;
   }
   blocked_ = false;
-  if (quiesced_) return false;
   turn_ns_ = clock_.NowNs();
-  const bool worked = StepAll();
+  if (!quiesced_ && committer_.faults().IsStuck(turn_ns_)) [[unlikely]]
+    return false;
+  const bool worked = !quiesced_ && StepAll();
   if (worked) last_work_ns_ = turn_ns_;
+  Beat();
   return worked;
+}
+
+// The loop has looked at all it has to look at: hvd sees that it gets on.
+void PollLoop::Beat() {
+  ring::DirectStores direct;
+  uint64_t& heartbeat = committer_.state().header().heartbeat;
+  ring::StoreRelaxed(heartbeat, heartbeat + 1, direct);
+}
+
+// When this process first came to do that, for hvd's record of a failover; 0 is "not yet".
+void PollLoop::NoteTime(uint64_t& word) {
+  ring::DirectStores direct;
+  if (ring::LoadRelaxed(word) == 0) ring::StoreRelaxed(word, clock_.NowNs() | 1, direct);
 }
 
 bool PollLoop::StepAll() {
@@ -77,7 +91,13 @@ bool PollLoop::StepAll() {
 bool PollLoop::Done(StepResult result) {
   if (result == StepResult::kNoRoom) blocked_ = true;
   if (result != StepResult::kDone) return false;
-  for (uint32_t channel : committer_.sent_to()) peers_[channel].Wake();
+  for (uint32_t channel : committer_.sent_to()) {
+    for (int wakes = committer_.faults().Wakes(); wakes > 0; --wakes) peers_[channel].Wake();
+  }
+  if (!first_step_noted_) {
+    first_step_noted_ = true;
+    NoteTime(committer_.state().header().first_message_at_ns);
+  }
   return true;
 }
 

@@ -34,6 +34,8 @@ class PollLoop {
  private:
   bool StepAll();
   bool Done(StepResult result);
+  void Beat();
+  void NoteTime(uint64_t& word);
   void Rest();
   bool SomethingToDo(uint64_t now_ns) const;
 
@@ -45,6 +47,7 @@ class PollLoop {
   Mailbox& mailbox_;
   uint64_t turn_ns_ = 0;  // when the last turn began
   uint64_t last_work_ns_ = 0;
+  bool first_step_noted_ = false;
   bool stopping_ = false;
   bool quiesced_ = false;
   bool blocked_ = false;  // in the last turn a ring had no room for what a step would have sent

@@ -1,6 +1,7 @@
 #include "service/role_name.h"
 
 #include "abi/endpoint.h"
+#include "abi/state.h"
 #include "absl/strings/str_cat.h"
 
 namespace hv::service {
@@ -15,6 +16,18 @@ const char* RoleName(uint32_t role) {
     case HV_ROLE_SERIAL: return "serial_svc";
     case HV_ROLE_POWER: return "power_svc";
     case HV_ROLE_HOST: return "hvd";
+    default: return "unknown";
+  }
+}
+
+const char* RefusalName(uint32_t refusal) {
+  switch (refusal) {
+    case HV_REFUSAL_STAMP: return "stamp";
+    case HV_REFUSAL_EPOCH: return "epoch";
+    case HV_REFUSAL_KIND: return "kind";
+    case HV_REFUSAL_CONTENT: return "content";
+    case HV_REFUSAL_RECIPIENT: return "recipient";
+    case HV_REFUSAL_ANSWER: return "answer";
     default: return "unknown";
   }
 }

@@ -1,4 +1,4 @@
-// The names of roles and endpoints, as processes carry them and people read them.
+// The names of roles, endpoints and refusals, as processes carry them and people read them.
 #pragma once
 
 #include <cstdint>
@@ -8,6 +8,8 @@ namespace hv::service {
 
 // Process name of a role: "hv_kernel", "vcpu_svc", ... "hvd".
 const char* RoleName(uint32_t role);
+// Why a cell was refused, enum hv_refusal: "stamp", "epoch", ... "answer".
+const char* RefusalName(uint32_t refusal);
 // As RoleName, with the instance where it is not 0 and "vCPU n" for those of hv_kernel.
 std::string EndpointName(uint32_t endpoint);
 

@@ -10,6 +10,7 @@
 #include <thread>
 
 #include "service/control_server.h"
+#include "service/fault_effects.h"
 #include "service/live_state_access.h"
 #include "service/machine_clock.h"
 #include "service/mailbox.h"
@@ -48,7 +49,9 @@ absl::Status Serve(const ServiceSpec& spec) {
 
   MachineClock clock(manifest.tsc_base(), manifest.tsc_hz());
   Mailbox mailbox(wiring->self_waker());
-  LiveCommitter committer(**core, *state, manifest.endpoint(), wiring->ports());
+  ProcessFaults faults;
+  LiveCommitter committer(**core, *state, manifest.endpoint(), wiring->ports(),
+                          FaultPoints(&state->faults(), &faults));
   PollLoop loop(committer, clock, wiring->sleeper(), wiring->peer_wakers(), wiring->spin_budget(),
                 mailbox);
   LiveStateAccess access(committer, loop, mailbox, clock);
@@ -60,7 +63,7 @@ absl::Status Serve(const ServiceSpec& spec) {
                           .maps = attachment.DescribeMaps(),
                           .sandbox = sandbox.in_force,
                           .sandbox_missing = sandbox.missing},
-                         committer, loop, mailbox, clock);
+                         committer, loop, mailbox, clock, FaultPoints(&state->faults(), &faults));
   std::vector<grpc::Service*> services{&service};
   for (const auto& one : extra) services.push_back(one.get());
   // The guest comes first: hvd is answered once the loop runs.

@@ -16,15 +16,17 @@ const char kNotQuiesced[] = "the service is running; call Quiesce first";
 }  // namespace
 
 ServiceControl::ServiceControl(Identity identity, LiveCommitter& committer, PollLoop& loop,
-                               Mailbox& mailbox, Clock& clock)
+                               Mailbox& mailbox, Clock& clock, FaultPoints faults)
     : identity_(std::move(identity)),
       committer_(committer),
       loop_(loop),
       mailbox_(mailbox),
-      clock_(clock) {}
+      clock_(clock),
+      faults_(faults) {}
 
 grpc::Status ServiceControl::Describe(grpc::ServerContext*, const hv::v1::DescribeRequest*,
                                       hv::v1::DescribeResponse* response) {
+  faults_.Reach(HV_FAULT_POINT_CONTROL, HV_KIND_NONE);
   response->set_name(identity_.name);
   response->set_endpoint(identity_.endpoint);
   response->set_epoch(identity_.epoch);
@@ -42,10 +44,13 @@ grpc::Status ServiceControl::Describe(grpc::ServerContext*, const hv::v1::Descri
 
 grpc::Status ServiceControl::Stats(grpc::ServerContext*, const hv::v1::StatsRequest*,
                                    hv::v1::StatsResponse* response) {
+  faults_.Reach(HV_FAULT_POINT_CONTROL, HV_KIND_NONE);
   const hv_state_header& header = committer_.state().header();
   response->set_received(ring::LoadRelaxed(header.received));
   response->set_sent(ring::LoadRelaxed(header.sent));
-  response->set_refused(ring::LoadRelaxed(header.refused));
+  for (const uint64_t& refused : header.refused) {
+    response->set_refused(response->refused() + ring::LoadRelaxed(refused));
+  }
   response->set_steps(ring::LoadAcquire(header.commit));  // pairs with StateSegment::Commit
   response->set_heartbeat(ring::LoadRelaxed(header.heartbeat));
   response->set_waiting(ring::LoadRelaxed(header.waiting) != 0);
@@ -54,18 +59,21 @@ grpc::Status ServiceControl::Stats(grpc::ServerContext*, const hv::v1::StatsRequ
 
 grpc::Status ServiceControl::Quiesce(grpc::ServerContext*, const hv::v1::QuiesceRequest*,
                                      hv::v1::QuiesceResponse*) {
+  faults_.Reach(HV_FAULT_POINT_CONTROL, HV_KIND_NONE);
   mailbox_.Run([this] { loop_.Quiesce(); });
   return grpc::Status::OK;
 }
 
 grpc::Status ServiceControl::Resume(grpc::ServerContext*, const hv::v1::ResumeRequest*,
                                     hv::v1::ResumeResponse*) {
+  faults_.Reach(HV_FAULT_POINT_CONTROL, HV_KIND_NONE);
   mailbox_.Run([this] { loop_.Resume(); });
   return grpc::Status::OK;
 }
 
 grpc::Status ServiceControl::ExportState(grpc::ServerContext*, const hv::v1::ExportStateRequest*,
                                          hv::v1::ExportStateResponse* response) {
+  faults_.Reach(HV_FAULT_POINT_CONTROL, HV_KIND_NONE);
   absl::StatusOr<std::string> state = absl::FailedPreconditionError(kNotQuiesced);
   mailbox_.Run([&] {
     if (loop_.quiesced()) {
@@ -82,6 +90,7 @@ grpc::Status ServiceControl::ExportState(grpc::ServerContext*, const hv::v1::Exp
 grpc::Status ServiceControl::ImportState(grpc::ServerContext*,
                                          const hv::v1::ImportStateRequest* request,
                                          hv::v1::ImportStateResponse*) {
+  faults_.Reach(HV_FAULT_POINT_CONTROL, HV_KIND_NONE);
   const uint32_t role = HV_ENDPOINT_ROLE(identity_.endpoint);
   if (request->role() != role) {
     return ToGrpc(absl::InvalidArgumentError(

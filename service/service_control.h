@@ -10,6 +10,7 @@
 
 namespace hv::service {
 
+// Each call begins with a pass of the fault point CONTROL.
 class ServiceControl final : public hv::v1::ServiceControl::Service {
  public:
   struct Identity {
@@ -22,7 +23,7 @@ class ServiceControl final : public hv::v1::ServiceControl::Service {
   };
 
   ServiceControl(Identity identity, LiveCommitter& committer, PollLoop& loop, Mailbox& mailbox,
-                 Clock& clock);
+                 Clock& clock, FaultPoints faults);
 
   grpc::Status Describe(grpc::ServerContext*, const hv::v1::DescribeRequest*,
                         hv::v1::DescribeResponse* response) override;
@@ -43,6 +44,8 @@ class ServiceControl final : public hv::v1::ServiceControl::Service {
   PollLoop& loop_;
   Mailbox& mailbox_;
   Clock& clock_;
+  // Its own: the loop's is for the loop's thread. Calls at the same time may count a pass as one.
+  FaultPoints faults_;
 };
 
 }  // namespace hv::service

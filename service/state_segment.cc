@@ -78,6 +78,11 @@ hv_state_copy* StateSegment::Copy(uint64_t which) const {
   return reinterpret_cast<hv_state_copy*>(base + which * HV_STATE_COPY_BYTES(state_bytes_));
 }
 
+hv_fault_table& StateSegment::faults() {
+  return *reinterpret_cast<hv_fault_table*>(reinterpret_cast<std::byte*>(header_) +
+                                            HV_FAULTS_OFFSET);
+}
+
 void StateSegment::PrepareSpare(size_t channels) {
   const hv_state_copy& from = current();
   hv_state_copy& to = spare();

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <span>
 
+#include "abi/fault.h"
 #include "abi/state.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -54,6 +55,7 @@ class StateSegment {
     std::atomic_thread_fence(std::memory_order_release);
   }
 
+  hv_fault_table& faults();
   hv_state_header& header() { return *header_; }
   const hv_state_header& header() const { return *header_; }
 

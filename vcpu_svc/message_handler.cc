@@ -176,6 +176,7 @@ bool MessageHandler::Injected(const Message& message) {
 
 bool MessageHandler::Interrupt(const Message& message) {
   const auto interrupt = message.As<hv_interrupt>();
+  if (interrupt.delivery_mode > HV_DELIVERY_EXTINT) return false;  // three bits on the bus
   Send(machine_, machine_.cpus(),
        {.destination = {.id = interrupt.destination,
                         .logical = interrupt.logical != 0,
@@ -190,6 +191,7 @@ bool MessageHandler::Interrupt(const Message& message) {
 
 bool MessageHandler::Intr(const Message& message) {
   const auto intr = message.As<hv_intr>();
+  if (intr.asserted > 1 || intr.vector > UINT8_MAX) return false;
   SetIntr(machine_, intr.asserted != 0, static_cast<uint8_t>(intr.vector), intr.acknowledged);
   return true;
 }

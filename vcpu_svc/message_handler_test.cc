@@ -335,5 +335,16 @@ TEST_F(MessageHandlerTest, StoresNobodyAskedForAnswerNobody) {
   }
 }
 
+TEST_F(MessageHandlerTest, WhatIoapicSvcCannotMeanIsRefused) {
+  machine_.Step(TestMachine::kIoapic, HV_KIND_INTR, hv_intr{.asserted = 1, .vector = 0x120});
+  EXPECT_TRUE(machine_.refused);
+  machine_.Step(TestMachine::kIoapic, HV_KIND_INTR, hv_intr{.asserted = 2, .vector = 0x20});
+  EXPECT_TRUE(machine_.refused);
+  machine_.Step(TestMachine::kIoapic, HV_KIND_INTERRUPT,
+                hv_interrupt{.vector = 0x41, .delivery_mode = HV_DELIVERY_EXTINT + 1});
+  EXPECT_TRUE(machine_.refused);
+  EXPECT_EQ(machine_.Offer(0), 0u);
+}
+
 }  // namespace
 }  // namespace hv::vcpu

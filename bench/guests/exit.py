@@ -14,9 +14,9 @@ import subprocess
 import sys
 import tempfile
 
+from guest import CLOCK, TIMEOUT_SECONDS, Guest, tick_ns
+
 ACCESSES = 100000
-HPET_TICK_NS = 10.0
-TIMEOUT_SECONDS = 300
 # (name in the guest, what it is, limit of the p50 in ns)
 KINDS = [
     ("nothing", "two reads of the counter alone", None),
@@ -30,38 +30,6 @@ KINDS = [
     ("posted-port-write-burst", "posted port write, bursts of 16 (serial_svc)", 200),
 ]
 LINE = re.compile(rb"(?:^|\n)([a-z-]+) min=(\w+) p50=(\w+) p99=(\w+)\r?\n")
-CLOCK = re.compile(rb"clock ticks=(\w+) hpet=(\w+)\r?\n")
-
-
-class Guest:
-    """A machine whose console is on our pipes."""
-
-    def __init__(self, options, socket):
-        self.hvctl = [options.hvctl, "--socket", socket]
-        self.process = subprocess.Popen(
-            self.hvctl + ["run", "--name", "bench", "--debug-exit", "--memory", "64M",
-                          "--cpus", str(options.cpus), "--kernel", options.kernel],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-
-    def wait_for(self, pattern):
-        seen = b""
-        while not pattern.search(seen):
-            ready = select.select([self.process.stdout], [], [], TIMEOUT_SECONDS)[0]
-            piece = os.read(self.process.stdout.fileno(), 65536) if ready else b""
-            if not piece:
-                self.process.kill()
-                sys.exit("exit: no %r from the guest, only %r" % (pattern.pattern, seen[-500:]))
-            seen += piece
-        return pattern.search(seen)
-
-    def go_on(self):
-        self.process.stdin.write(b"\n")
-        self.process.stdin.flush()
-
-    def processes(self):
-        services = json.loads(subprocess.check_output(
-            self.hvctl + ["services", "bench", "--json"]))["services"]
-        return {one["name"]: one["pid"] for one in services}
 
 
 def context_switches(pid):
@@ -102,7 +70,7 @@ def measure_kind(guest, processes, name):
     """One kind: its line in ticks and what the host did meanwhile in all processes of the machine."""
     calls = CallCount(processes.values())
     before = [context_switches(pid) for pid in processes.values()]
-    guest.go_on()
+    guest.type(b"\n")
     line = guest.wait_for(LINE)
     after = [context_switches(pid) for pid in processes.values()]
     if line.group(1).decode() != name:
@@ -124,19 +92,20 @@ def pin(processes):
 def measure(options):
     """All kinds in one machine, times in nanoseconds."""
     with tempfile.TemporaryDirectory() as folder:
-        guest = Guest(options, os.path.join(folder, "hvd.sock"))
+        guest = Guest(options.hvctl, options.kernel, os.path.join(folder, "hvd.sock"),
+                      ["--cpus", str(options.cpus)])
         guest.wait_for(re.compile(rb"exit: ready"))
         processes = guest.processes()
         if options.pin:
             pin(processes)
         kinds = {name: measure_kind(guest, processes, name) for name, _, _ in KINDS}
-        guest.go_on()
+        guest.type(b"\n")
         clock = guest.wait_for(CLOCK)
         guest.process.communicate(timeout=TIMEOUT_SECONDS)
-    tick_ns = int(clock.group(2), 16) * HPET_TICK_NS / int(clock.group(1), 16)
+    scale = tick_ns(clock)
     for kind in kinds.values():
         for key in ("min", "p50", "p99"):
-            kind[key + "_ns"] = kind.pop(key) * tick_ns
+            kind[key + "_ns"] = kind.pop(key) * scale
     return kinds
 
 

@@ -114,6 +114,11 @@ bool Child::Expect(const std::string& text) {
   return false;
 }
 
+void Child::Pump() {
+  while (Read(0)) {
+  }
+}
+
 int Child::Wait() {
   while (Read(kPatienceMs)) {
   }

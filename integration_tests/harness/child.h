@@ -24,6 +24,8 @@ class Child {
   // Reads standard output (with a terminal: everything) until `text` has appeared after what an
   // earlier Expect found. False, and a failed expectation: it ended or took too long.
   bool Expect(const std::string& text);
+  // Reads what there is now.
+  void Pump();
   // Reads to the end and waits; the exit status, or 128 + the signal that ended it.
   int Wait();
 

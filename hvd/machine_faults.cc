@@ -1,0 +1,100 @@
+#include "hvd/machine_faults.h"
+
+#include <algorithm>
+
+#include "abi/endpoint.h"
+#include "abi/state.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "hvd/fault_plan.h"
+#include "hvd/fault_table.h"
+#include "ring/shared_store.h"
+#include "service/role_name.h"
+
+namespace hv::hvd {
+
+std::vector<std::string> MachineFaults::ServiceNames() const {
+  std::vector<std::string> names;
+  for (const uint32_t service : services_) names.push_back(service::EndpointName(service));
+  return names;
+}
+
+std::map<std::string, uint32_t> MachineFaults::Epochs() const {
+  std::map<std::string, uint32_t> epochs;
+  for (const uint32_t service : services_) {
+    epochs[service::EndpointName(service)] =
+        ring::LoadRelaxed(segments_.state_header(service)->epoch);
+  }
+  return epochs;
+}
+
+absl::StatusOr<uint32_t> MachineFaults::Find(const std::string& service) const {
+  for (const uint32_t endpoint : services_) {
+    if (service::EndpointName(endpoint) == service) return endpoint;
+  }
+  return absl::NotFoundError(absl::StrCat("service '", service, "': the machine has ",
+                                          absl::StrJoin(ServiceNames(), ", ")));
+}
+
+absl::StatusOr<hv::v1::Fault> MachineFaults::Set(const hv::v1::Fault& fault) {
+  hv::v1::Fault shown = fault;
+  shown.set_passes(0);
+  shown.set_fired(0);
+  if (fault.point() == hv::v1::FAULT_POINT_NOW) {
+    if (auto status = Hit(fault); !status.ok()) return status;
+    shown.set_id(0);
+    shown.set_fired(1);
+    return shown;
+  }
+  const auto endpoint = Find(fault.service());
+  if (!endpoint.ok()) return endpoint.status();
+  auto plan = PlanOf(fault);
+  if (!plan.ok()) return plan.status();
+  // Faults set by an hvd before this one have numbers too.
+  for (const hv::v1::Fault& other : All()) next_id_ = std::max(next_id_, other.id() + 1);
+  plan->id = next_id_++;
+  if (auto status = FaultTable(segments_.fault_table(*endpoint)).Set(*plan); !status.ok()) {
+    return status;
+  }
+  shown.set_id(plan->id);
+  return shown;
+}
+
+absl::Status MachineFaults::Hit(const hv::v1::Fault& fault) {
+  const auto signal = SignalOf(fault.action());
+  if (!signal.ok()) return signal.status();
+  if (fault.service() == service::RoleName(HV_ROLE_KERNEL)) {
+    kernel_.Signal(*signal);
+    return absl::OkStatus();
+  }
+  const auto endpoint = Find(fault.service());
+  if (!endpoint.ok()) return endpoint.status();
+  return supervisor_.Signal(*endpoint, *signal);
+}
+
+std::vector<hv::v1::Fault> MachineFaults::All() const {
+  std::vector<hv::v1::Fault> all;
+  for (const uint32_t service : services_) {
+    for (const hv_fault& plan : FaultTable(segments_.fault_table(service)).All()) {
+      all.push_back(ShowPlan(plan));
+      all.back().set_service(service::EndpointName(service));
+    }
+  }
+  return all;
+}
+
+absl::Status MachineFaults::Clear(uint32_t id) {
+  for (const uint32_t service : services_) {
+    if (id != 0 && FaultTable(segments_.fault_table(service)).Clear(id)) return absl::OkStatus();
+  }
+  return absl::NotFoundError(absl::StrCat("fault ", id, ": there is none of that number"));
+}
+
+void MachineFaults::ClearAll() {
+  for (const uint32_t service : services_) {
+    FaultTable table(segments_.fault_table(service));
+    for (const hv_fault& plan : table.All()) table.Clear(plan.id);
+  }
+}
+
+}  // namespace hv::hvd

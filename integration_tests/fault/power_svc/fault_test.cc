@@ -1,0 +1,7 @@
+#include "integration_tests/fault/service_faults.h"
+
+namespace hv::testing {
+
+const FaultySubject kSubject{.service = "power_svc", .forges_content = false};
+
+}  // namespace hv::testing
