@@ -180,6 +180,7 @@ StatusOrExit Run(HvdClient client, Options& options, int signals) {
     created = CreateMachine(client, options);
   }
   if (!created.ok()) return created;
+  client.StartAgainWith([&options] { return ConnectOrStart(options).status(); });
   return RunMachine(client, options, signals);
 }
 

@@ -70,6 +70,16 @@ absl::Status Delete(HvdClient& client, const std::string& name) {
   return client.Call(&Stub::Delete, request).status();
 }
 
+// Whoever is asked, this hvd or the next one.
+absl::Status DeleteForSure(HvdClient& client, const std::string& name) {
+  const auto begin = HvdClient::Clock::now();
+  absl::Status status = Delete(client, name);
+  while (absl::IsUnavailable(status) && client.AwaitReturn(begin, [] { return false; })) {
+    status = Delete(client, name);
+  }
+  return absl::IsNotFound(status) ? absl::OkStatus() : status;
+}
+
 }  // namespace
 
 absl::Status CompleteConfig(Options& options) {
@@ -124,7 +134,12 @@ absl::StatusOr<int> RunMachine(HvdClient& client, const Options& options, int si
   if (!shown.status.ok()) return shown.status;
   if (absl::IsNotFound(shown.exit.status())) return kStopped;  // deleted by another client
   if (!shown.exit.ok()) return shown.exit.status();
-  if (auto gone = Delete(client, name); !gone.ok() && !absl::IsNotFound(gone)) return gone;
+  // An hvd that was told to end has ended the machine, and is not to be started again for that.
+  if (shown.exit->cause() == hv::v1::EXIT_CAUSE_STOPPED) {
+    Delete(client, name).IgnoreError();
+  } else if (auto gone = DeleteForSure(client, name); !gone.ok()) {
+    return gone;
+  }
   if (shown.end != ConsoleSession::End::kOver) return kStopped;
   Tell(ExplainExit(*shown.exit));
   return ExitStatusOf(*shown.exit);

@@ -37,52 +37,101 @@ bool WriteAll(int fd, const char* data, size_t size) {
 
 ConsoleSession::ConsoleSession(HvdClient& client, const std::string& machine, uint64_t from_offset,
                                bool whole_lines, const Ports& ports)
-    : ports_(ports),
+    : client_(client),
+      machine_(machine),
+      ports_(ports),
       whole_lines_(whole_lines && from_offset > 0),
       over_(eventfd(0, EFD_CLOEXEC)),
       typed_(kQueuedBytes),
-      stream_(client.stub().Console(&context_)),
       shown_(from_offset) {
   CHECK(over_.valid());
-  hv::v1::ConsoleRequest attach;
-  attach.mutable_attach()->set_name(machine);
-  attach.mutable_attach()->set_from_offset(from_offset);
-  stream_->Write(attach);
   sender_ = std::thread([this] { Send(); });
   receiver_ = std::thread([this] { Receive(); });
 }
 
 ConsoleSession::~ConsoleSession() {
-  context_.TryCancel();
+  {
+    std::lock_guard lock(mutex_);
+    Cancel();
+  }
   typed_.Close();
   sender_.join();
   receiver_.join();
 }
 
+void ConsoleSession::Cancel() {
+  cancelled_ = true;
+  if (stream_) stream_->context.TryCancel();
+  opened_.notify_all();
+}
+
+bool ConsoleSession::ToGoOn() {
+  std::lock_guard lock(mutex_);
+  return !cancelled_;
+}
+
+std::shared_ptr<ConsoleSession::Stream> ConsoleSession::StreamAfter(
+    const std::shared_ptr<Stream>& broken) {
+  std::unique_lock lock(mutex_);
+  opened_.wait(lock, [&] { return cancelled_ || (stream_ && stream_ != broken); });
+  return cancelled_ ? nullptr : stream_;
+}
+
 void ConsoleSession::Send() {
+  auto stream = StreamAfter(nullptr);
   for (std::string text = typed_.Take(); !text.empty(); text = typed_.Take()) {
     hv::v1::ConsoleRequest request;
     request.set_input(std::move(text));
-    if (!stream_->Write(request)) return;
+    while (stream && !stream->rpc->Write(request)) stream = StreamAfter(stream);
+    if (!stream) return;
   }
 }
 
-void ConsoleSession::Receive() {
-  hv::v1::ConsoleResponse response;
-  while (stream_->Read(&response)) {
-    const bool read = Show(response);
-    std::lock_guard lock(mutex_);
-    if (!read) {
-      unread_ = true;
-      context_.TryCancel();
-    }
-    shown_ = response.offset() + response.output().size();
-    if (end_at_ && shown_ >= *end_at_) context_.TryCancel();
-  }
-  const grpc::Status status = stream_->Finish();
+std::shared_ptr<ConsoleSession::Stream> ConsoleSession::Open() {
+  auto stream = std::make_shared<Stream>();
+  hv::v1::ConsoleRequest attach;
+  attach.mutable_attach()->set_name(machine_);
   {
     std::lock_guard lock(mutex_);
-    if (!end_at_ || shown_ < *end_at_) status_ = FromGrpc(status);
+    attach.mutable_attach()->set_from_offset(shown_);
+  }
+  stream->rpc = client_.stub().Console(&stream->context);
+  stream->rpc->Write(attach);
+  std::lock_guard lock(mutex_);
+  if (cancelled_) stream->context.TryCancel();
+  stream_ = stream;
+  opened_.notify_all();
+  return stream;
+}
+
+bool ConsoleSession::Follow(Stream& stream) {
+  bool heard = false;
+  hv::v1::ConsoleResponse response;
+  while (stream.rpc->Read(&response)) {
+    heard = true;
+    const bool read = Show(response);
+    std::lock_guard lock(mutex_);
+    shown_ = response.offset() + response.output().size();
+    unread_ = !read;
+    if (unread_ || (end_at_ && shown_ >= *end_at_)) Cancel();
+  }
+  return heard;
+}
+
+void ConsoleSession::Receive() {
+  auto gone_since = HvdClient::Clock::now();
+  absl::Status status;
+  do {
+    const auto stream = Open();
+    if (Follow(*stream)) gone_since = HvdClient::Clock::now();
+    status = FromGrpc(stream->rpc->Finish());
+  } while (absl::IsUnavailable(status) &&
+           client_.AwaitReturn(gone_since, [this] { return !ToGoOn(); }));
+  {
+    std::lock_guard lock(mutex_);
+    if (!end_at_ || shown_ < *end_at_) status_ = status;
+    cancelled_ = true;
+    opened_.notify_all();
   }
   typed_.Close();
   const uint64_t one = 1;
@@ -104,7 +153,7 @@ bool ConsoleSession::Show(const hv::v1::ConsoleResponse& response) {
 void ConsoleSession::EndAt(uint64_t console_bytes) {
   std::lock_guard lock(mutex_);
   end_at_ = console_bytes;
-  if (shown_ >= console_bytes) context_.TryCancel();
+  if (shown_ >= console_bytes) Cancel();
 }
 
 bool ConsoleSession::Type(bool& open) {

@@ -3,7 +3,9 @@
 
 #include <grpcpp/grpcpp.h>
 
+#include <condition_variable>
 #include <cstdint>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -17,8 +19,10 @@
 namespace hv::cli {
 
 // Shows output and sends what is typed until the user leaves (Ctrl-], at a terminal), a signal
-// comes, or there is nothing more to show. Three threads: the caller's reads `input` and signals,
-// one reads the stream, one writes it, since each of them may have to wait for the guest.
+// comes, or there is nothing more to show. When hvd goes, it goes on with the next one at the byte
+// where it was; what had been typed into the one that went may be lost. Three threads: the caller's
+// reads `input` and signals, one reads the stream, one writes it, since each of them may have to
+// wait for the guest.
 class ConsoleSession {
  public:
   enum class End { kLeft, kSignal, kUnread, kOver };  // kUnread: nobody reads the output any more
@@ -43,21 +47,42 @@ class ConsoleSession {
   absl::Status status() const { return status_; }
 
  private:
+  using Rpc = grpc::ClientReaderWriter<hv::v1::ConsoleRequest, hv::v1::ConsoleResponse>;
+  struct Stream {
+    grpc::ClientContext context;
+    std::unique_ptr<Rpc> rpc;
+  };
+
+  // --- The receiver's thread.
   void Receive();
+  // A stream that begins where the last one ended; the sender goes on with it. Null: not wanted any
+  // more.
+  std::shared_ptr<Stream> Open();
+  // Shows what comes to the end of the stream; whether anything came.
+  bool Follow(Stream& stream);
+  bool ToGoOn();
+  // --- The sender's.
   void Send();
+  // The stream at present, unless it is `broken`: then the next one. Null: there will be none.
+  std::shared_ptr<Stream> StreamAfter(const std::shared_ptr<Stream>& broken);
+
+  // REQUIRES: mutex_ is held.
+  void Cancel();
   // False: nobody reads it.
   bool Show(const hv::v1::ConsoleResponse& response);
   // Types what can be read; returns whether the user leaves. `open`: false at the end of file.
   bool Type(bool& open);
 
+  HvdClient& client_;
+  const std::string machine_;
   const Ports ports_;
   bool whole_lines_;
   UniqueFd over_;  // eventfd: the receiver is done
   InputQueue typed_;
-  grpc::ClientContext context_;
-  std::unique_ptr<grpc::ClientReaderWriter<hv::v1::ConsoleRequest, hv::v1::ConsoleResponse>>
-      stream_;
   std::mutex mutex_;
+  std::condition_variable opened_;
+  std::shared_ptr<Stream> stream_;
+  bool cancelled_ = false;
   uint64_t shown_ = 0;  // output bytes seen, as numbered by hvd
   std::optional<uint64_t> end_at_;
   absl::Status status_;

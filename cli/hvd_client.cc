@@ -5,12 +5,15 @@
 
 #include <cerrno>
 #include <cstring>
+#include <thread>
 
 #include "absl/strings/str_cat.h"
 #include "base/unique_fd.h"
 
 namespace hv::cli {
 namespace {
+
+constexpr int kPollMs = 50;
 
 // gRPC says of every socket it cannot reach the same; a connection of our own tells why.
 absl::Status Reach(const std::string& path) {
@@ -49,8 +52,26 @@ absl::Status FromGrpc(const grpc::Status& status) {
 
 absl::StatusOr<HvdClient> HvdClient::Connect(const std::string& socket) {
   if (auto status = Reach(socket); !status.ok()) return status;
-  return HvdClient(
-      grpc::CreateChannel(absl::StrCat("unix:", socket), grpc::InsecureChannelCredentials()));
+  // The channel finds the next hvd by itself, and soon: the socket is this host's.
+  grpc::ChannelArguments arguments;
+  arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, kPollMs);
+  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, kPollMs);
+  arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 2 * kPollMs);
+  return HvdClient(socket,
+                   grpc::CreateCustomChannel(absl::StrCat("unix:", socket),
+                                             grpc::InsecureChannelCredentials(), arguments));
+}
+
+bool HvdClient::AwaitReturn(Clock::time_point gone_since,
+                            const std::function<bool()>& cancelled) const {
+  while (!cancelled() && Clock::now() < gone_since + kPatience) {
+    // Also before the first look: one that is being killed may still seem to listen.
+    std::this_thread::sleep_for(std::chrono::milliseconds(kPollMs));
+    if (Reach(socket_).ok()) return true;
+    // An error may be another's start at the same time; what lasts is seen by the patience.
+    if (start_) start_().IgnoreError();
+  }
+  return false;
 }
 
 }  // namespace hv::cli

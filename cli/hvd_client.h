@@ -3,6 +3,8 @@
 
 #include <grpcpp/grpcpp.h>
 
+#include <chrono>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -39,11 +41,24 @@ class HvdClient {
   // For hvd's other services.
   const std::shared_ptr<grpc::Channel>& channel() const { return channel_; }
 
+  using Clock = std::chrono::steady_clock;
+  // How long an hvd that has gone is waited for: it takes its machines over in well under a second.
+  static constexpr std::chrono::seconds kPatience{10};
+  // How another hvd is started when this one has gone. Without, somebody else does.
+  void StartAgainWith(std::function<absl::Status()> start) { start_ = std::move(start); }
+  // Waits until an hvd listens again, with which this client then speaks. False: none did within
+  // kPatience after `gone_since`, or `cancelled`, asked often, says so. Any thread.
+  bool AwaitReturn(Clock::time_point gone_since, const std::function<bool()>& cancelled) const;
+
  private:
-  explicit HvdClient(std::shared_ptr<grpc::Channel> channel)
-      : channel_(std::move(channel)), stub_(hv::v1::MachineService::NewStub(channel_)) {}
+  HvdClient(std::string socket, std::shared_ptr<grpc::Channel> channel)
+      : socket_(std::move(socket)),
+        channel_(std::move(channel)),
+        stub_(hv::v1::MachineService::NewStub(channel_)) {}
+  std::string socket_;
   std::shared_ptr<grpc::Channel> channel_;
   std::unique_ptr<Stub> stub_;
+  std::function<absl::Status()> start_;
 };
 
 }  // namespace hv::cli

@@ -19,9 +19,21 @@ MachineWatch::~MachineWatch() {
   thread_.join();
 }
 
+bool MachineWatch::cancelled() {
+  std::lock_guard lock(mutex_);
+  return cancelled_;
+}
+
 void MachineWatch::Run() {
+  auto gone_since = HvdClient::Clock::now();
   for (;;) {
-    auto result = Follow();
+    bool heard = false;
+    auto result = Follow(heard);
+    if (heard) gone_since = HvdClient::Clock::now();
+    if (result && absl::IsUnavailable(result->status()) &&
+        client_.AwaitReturn(gone_since, [this] { return cancelled(); })) {
+      continue;
+    }
     std::unique_lock lock(mutex_);
     if (cancelled_) return;
     if (!result) continue;
@@ -33,7 +45,7 @@ void MachineWatch::Run() {
   }
 }
 
-std::optional<absl::StatusOr<hv::v1::MachineExit>> MachineWatch::Follow() {
+std::optional<absl::StatusOr<hv::v1::MachineExit>> MachineWatch::Follow(bool& heard) {
   grpc::ClientContext context;
   {
     std::lock_guard lock(mutex_);
@@ -48,6 +60,7 @@ std::optional<absl::StatusOr<hv::v1::MachineExit>> MachineWatch::Follow() {
   bool seen = false;
   hv::v1::Event event;
   while (!result && stream->Read(&event)) {
+    heard = true;
     if (event.kind() == hv::v1::EVENT_KIND_DELETED) {
       result = absl::NotFoundError(absl::StrCat("machine ", machine_, " was deleted"));
     } else if (event.kind() == hv::v1::EVENT_KIND_CURRENT_END && !seen) {

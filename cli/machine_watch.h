@@ -17,8 +17,9 @@ namespace hv::cli {
 
 class MachineWatch {
  public:
-  // Begins to watch. `ended` is called once, from another thread, when the machine has stopped, is
-  // gone, or hvd cannot be asked any more; not after the destructor began.
+  // Begins to watch, and goes on with the next hvd if one goes. `ended` is called once, from
+  // another thread, when the machine has stopped, is gone, or no hvd can be asked any more; not
+  // after the destructor began.
   MachineWatch(HvdClient& client, std::string machine, std::function<void()> ended);
   ~MachineWatch();
 
@@ -29,8 +30,10 @@ class MachineWatch {
 
  private:
   void Run();
-  // One stream of events, to its end; nothing if it has to be opened again.
-  std::optional<absl::StatusOr<hv::v1::MachineExit>> Follow();
+  // One stream of events, to its end; nothing if it has to be opened again. `heard`: whether
+  // anything came.
+  std::optional<absl::StatusOr<hv::v1::MachineExit>> Follow(bool& heard);
+  bool cancelled();
 
   HvdClient& client_;
   const std::string machine_;

@@ -69,7 +69,7 @@ KeeperClient::~KeeperClient() {
   }
   loop_.Cancel(watch);
   process_.reset();
-  RemoveKeeperSocket(folder_);
+  if (owns_socket_) RemoveKeeperSocket(folder_);
 }
 
 absl::StatusOr<Records> KeeperClient::TakeOver() {
@@ -84,6 +84,7 @@ absl::StatusOr<Records> KeeperClient::TakeOver() {
     connection_.Reset();
     return records;
   }
+  owns_socket_ = true;
   for (const auto& [key, record] : *records) {
     auto duplicate = Duplicate(record.bytes, Descriptors(record));
     if (!duplicate.ok()) return duplicate.status();
@@ -164,6 +165,7 @@ void KeeperClient::Start() {
 }
 
 absl::Status KeeperClient::TryStart() {
+  owns_socket_ = true;
   auto listener = ListenForNextHvd(folder_);
   if (!listener.ok()) return listener.status();
   auto sockets = MakeSocketPair(SOCK_SEQPACKET);

@@ -50,6 +50,7 @@ class KeeperClient : public Keeper {
   std::unique_ptr<Process> process_;
   UniqueFd connection_;                     // invalid: there is no keeper now
   EventLoop::Id watch_ = EventLoop::kNone;  // for its end, or for the next try
+  bool owns_socket_ = false;                // not that of a keeper that could not be taken over
   bool stopping_ = false;
 };
 

@@ -121,6 +121,17 @@ absl::Status MachineRegistry::Delete(const std::string& name, bool force) {
   return absl::OkStatus();
 }
 
+void MachineRegistry::DeleteAll() {
+  {
+    std::lock_guard lock(mutex_);
+    closed_ = true;
+  }
+  for (const auto& machine : All()) {
+    // One that is still being made goes with the registry.
+    Delete(machine->Show().config().name(), /*force=*/true).IgnoreError();
+  }
+}
+
 void MachineRegistry::Remove(const std::string& name) {
   std::shared_ptr<Machine> removed;  // destroyed without the lock
   bool empty;

@@ -34,6 +34,8 @@ class MachineRegistry {
   absl::StatusOr<std::shared_ptr<Machine>> Find(const std::string& name) const;
   // FailedPrecondition unless it is created or stopped, or `force`.
   absl::Status Delete(const std::string& name, bool force);
+  // Ends and deletes all machines and takes no more: hvd is to end.
+  void DeleteAll();
   // Takes no more machines if there is none, and returns whether that is so.
   bool CloseIfEmpty();
   // By name.

@@ -251,7 +251,8 @@ TEST_F(MachineTakeoverTest, RecordsThatMakeNoSenseAreReportedAndRemoved) {
 
 TEST_F(MachineTakeoverTest, ManyHvdsInTurnLeakNothing) {
   CreateAndStart();
-  RestartHvd();
+  // Each part has its connection once it has answered.
+  ServicesOf(*RestartHvd());
   const int before = OpenDescriptors();
   for (int i = 0; i < 5; ++i) RestartHvd();
   // gRPC closes its ends of broken connections when it comes to it.

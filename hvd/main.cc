@@ -1,5 +1,6 @@
 // hvd: the daemon that makes machines and keeps their parts alive.
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <chrono>
 #include <cstdio>
@@ -21,6 +22,12 @@
 #include "hvd/socket_claim.h"
 
 namespace hv::hvd {
+
+void Complain(const absl::Status& status, Readiness& readiness) {
+  readiness.Failed(status);
+  std::fprintf(stderr, "hvd: %s\n", std::string(status.message()).c_str());
+}
+
 namespace {
 
 // A private hvd whose client never asked for a machine goes away after this.
@@ -60,7 +67,10 @@ absl::Status Serve(const Options& options, Readiness& readiness) {
     std::fprintf(stderr, "hvd: %s\n", text.c_str());
   }
   auto server = Server::Listen(options.socket, registry, events);
-  if (!server.ok()) return server.status();
+  if (!server.ok()) {
+    Complain(server.status(), readiness);
+    _exit(1);  // at once: the machines stay with the keeper, for an hvd that can listen
+  }
   if (options.exit_when_idle) {
     loop.After(kFirstMachine, [&registry] {
       if (registry.CloseIfEmpty()) RequestEnd();
@@ -68,6 +78,7 @@ absl::Status Serve(const Options& options, Readiness& readiness) {
   }
   readiness.Ready();
   AwaitEnd();
+  registry.DeleteAll();  // while clients can still hear of it
   return absl::OkStatus();
 }
 
@@ -83,7 +94,6 @@ int main(int argc, char** argv) {
   hv::hvd::Readiness readiness(options.ready_fd);
   const absl::Status status = hv::hvd::Serve(options, readiness);
   if (status.ok()) return 0;
-  readiness.Failed(status);
-  std::fprintf(stderr, "hvd: %s\n", std::string(status.message()).c_str());
+  hv::hvd::Complain(status, readiness);
   return 1;
 }

@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <filesystem>
@@ -97,6 +98,21 @@ TEST_F(PosixLauncherTest, DestructionEndsAndReaps) {
     pid = process->pid();
   }
   EXPECT_EQ(kill(pid, 0), -1) << "neither alive nor a zombie";
+}
+
+TEST_F(PosixLauncherTest, AProcessOfAnotherParentIsEndedAndAwaitedToo) {
+  const auto parent = LaunchScript("sleep 1000 & echo $! >&3; read x <&3");
+  const pid_t pid = std::stoi(Received());
+  UniqueFd pidfd(static_cast<int>(syscall(SYS_pidfd_open, pid, 0)));
+  ASSERT_TRUE(pidfd.valid());
+  const auto adopted = PosixLauncher(Executables(folder_)).Adopt(pid, std::move(pidfd));
+  EXPECT_EQ(adopted->pid(), pid);
+  EXPECT_FALSE(Dead(*adopted, 0));
+  adopted->Kill();
+  const ProcessEnd end = adopted->Reap();
+  EXPECT_TRUE(Dead(*adopted, 0));
+  EXPECT_FALSE(end.known);
+  EXPECT_NE(end.InWords().find("ended"), std::string::npos);
 }
 
 TEST_F(PosixLauncherTest, MissingProgramIsNotFound) {

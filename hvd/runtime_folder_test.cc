@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <filesystem>
+#include <fstream>
 
 namespace hv::hvd {
 namespace {
@@ -69,6 +70,26 @@ TEST_F(RuntimeFolderTest, WhatAPredecessorLeftIsRemoved) {
   const auto machine = folder.MakeMachineFolder("one");
   ASSERT_TRUE(machine.ok()) << machine.status();
   EXPECT_FALSE(fs::exists(path_ + "/machines/one/left"));
+}
+
+TEST_F(RuntimeFolderTest, WhatAKilledHvdLeftOfARunningMachineIsKept) {
+  const auto folder = RuntimeFolder::Open(path_).value();
+  fs::create_directories(path_ + "/machines/one");
+  std::ofstream(path_ + "/machines/one/log") << "said before\n";
+  const auto machine = folder.KeepMachineFolder("one");
+  ASSERT_TRUE(machine.ok()) << machine.status();
+  EXPECT_EQ(machine->LogTail(100), "said before\n");
+}
+
+TEST_F(RuntimeFolderTest, FoldersOfMachinesThatAreGoneAreRemoved) {
+  const auto folder = RuntimeFolder::Open(path_).value();
+  for (const char* name : {"one", "two", "three"}) {
+    fs::create_directories(path_ + "/machines/" + name + "/some");
+  }
+  folder.RemoveMachineFoldersBut({"two", "never there"});
+  EXPECT_FALSE(fs::exists(path_ + "/machines/one"));
+  EXPECT_TRUE(fs::exists(path_ + "/machines/two/some"));
+  EXPECT_FALSE(fs::exists(path_ + "/machines/three"));
 }
 
 }  // namespace

@@ -167,6 +167,49 @@ TEST_F(SegmentSetTest, StateHeaderIsAtTheFirstEpoch) {
   EXPECT_EQ(set_.state_header(kKernel), nullptr);
 }
 
+// As another hvd gets them.
+std::vector<OwnedSegment> Copies(const SegmentSet& set) {
+  const auto copy = [](const UniqueFd& fd) {
+    return UniqueFd(fd.valid() ? fcntl(fd.get(), F_DUPFD_CLOEXEC, 0) : -1);
+  };
+  std::vector<OwnedSegment> all;
+  for (const OwnedSegment& segment : set.all()) {
+    all.push_back({segment.kind, segment.endpoint, segment.peer, segment.bytes, copy(segment.fd),
+                   copy(segment.read_only)});
+  }
+  return all;
+}
+
+TEST_F(SegmentSetTest, AnotherHvdGoesOnWithTheSameSegments) {
+  set_.state_header(kIoapic)->epoch = 7;
+  const auto restored = SegmentSet::Restore(topology_, kMemory, Copies(set_));
+  ASSERT_TRUE(restored.ok()) << restored.status();
+  EXPECT_EQ(restored->state_header(kIoapic)->epoch, 7u);
+  EXPECT_NE(restored->wake(kIoapic), nullptr);
+  for (uint32_t process : Processes()) {
+    EXPECT_EQ(restored->UsesOf(process).size(), set_.UsesOf(process).size());
+  }
+}
+
+TEST_F(SegmentSetTest, SegmentsOfAnotherMachineOrReleaseAreRefused) {
+  const auto refusal = [&](std::vector<OwnedSegment> segments) {
+    return SegmentSet::Restore(topology_, kMemory, std::move(segments)).status().code();
+  };
+  auto one_less = Copies(set_);
+  one_less.pop_back();
+  EXPECT_EQ(refusal(std::move(one_less)), absl::StatusCode::kInvalidArgument);
+  auto swapped = Copies(set_);
+  std::swap(swapped[swapped.size() - 1], swapped[swapped.size() - 2]);
+  EXPECT_EQ(refusal(std::move(swapped)), absl::StatusCode::kInvalidArgument);
+  auto another_file = Copies(set_);
+  another_file.back().fd.Reset(memfd_create("small", MFD_CLOEXEC));
+  EXPECT_EQ(refusal(std::move(another_file)), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(SegmentSet::Restore(topology_, 2 * kMemory, Copies(set_)).status().code(),
+            absl::StatusCode::kInvalidArgument);
+  set_.state_header(kIoapic)->header.major = HV_ABI_MAJOR + 1;
+  EXPECT_EQ(refusal(Copies(set_)), absl::StatusCode::kFailedPrecondition);
+}
+
 TEST_F(SegmentSetTest, DescriptorsGoWithTheSet) {
   const auto open_descriptors = [] {
     int count = 0;

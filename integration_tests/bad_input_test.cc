@@ -29,7 +29,7 @@ class BadInputTest : public ::testing::Test {
       EXPECT_NE(result.errors.find(part), std::string::npos)
           << "\"" << part << "\" is not in: " << result.errors;
     }
-    EXPECT_TRUE(Descendants(hvctl_.HvdPid()).empty());
+    EXPECT_TRUE(Parts(hvctl_.HvdPid()).empty());
     EXPECT_EQ(hvctl_.Run({"ps", "--quiet"}).output, "");
   }
 
@@ -81,10 +81,10 @@ TEST_F(BadInputTest, NamesThatAreTakenOrUnknown) {
   EXPECT_EQ(second.status, 4);
   EXPECT_NE(second.errors.find("vm"), std::string::npos);
   const pid_t hvd = hvctl_.HvdPid();
-  const size_t parts = Descendants(hvd).size();
+  const size_t parts = Parts(hvd).size();
   const size_t descriptors = OpenDescriptors(hvd);
   for (int i = 0; i < 20; ++i) EXPECT_EQ(hvctl_.Run(first).status, 4);
-  EXPECT_EQ(Descendants(hvd).size(), parts);
+  EXPECT_EQ(Parts(hvd).size(), parts);
   EXPECT_LE(OpenDescriptors(hvd), descriptors + 2);  // connections that are just being closed
   const auto unknown = hvctl_.Run({"pause", "other"});
   EXPECT_EQ(unknown.status, 4);

@@ -69,7 +69,7 @@ TEST_F(ControlTest, StatsCountExitsByReasonAndService) {
 
 TEST_F(ControlTest, StoppedMachinesAreGoneAndCanBeStartedOver) {
   Boot();
-  const auto parts = Descendants(hvctl_.HvdPid());
+  const auto parts = Parts(hvctl_.HvdPid());
   ASSERT_EQ(hvctl_.Run({"stop", "vm", "--force"}).status, 0);
   for (const pid_t pid : parts) EXPECT_FALSE(Alive(pid)) << pid;
   EXPECT_TRUE(Contains(hvctl_.Run({"ps"}).output, "stopped"));

@@ -158,6 +158,51 @@ TEST_F(HvdTakeoverTest, AGuestThatResetsItselfMeanwhileIsStartedAnew) {
   RemoveAll();
 }
 
+TEST_F(HvdTakeoverTest, ConsoleAndWaitGoOnWithTheNextHvd) {
+  Boot();
+  const auto wait = hvctl_.Start({"wait", "vm"});
+  const auto console = hvctl_.Start({"console", "vm"}, true);
+  console->Type("echo ready $((1 + 1))\r");
+  ASSERT_TRUE(console->Expect("ready 2"));  // and the other has its connection too
+  KillHvd();
+  StartHvd();
+  console->Type("echo alive $((1 + 1))\r");
+  EXPECT_TRUE(console->Expect("alive 2"));
+  console->Type("poweroff -f\r");
+  EXPECT_EQ(wait->Wait(), 0);
+  EXPECT_EQ(console->Wait(), 0);
+  RemoveAll();
+}
+
+TEST_F(HvdTakeoverTest, RunStartsTheNextHvdItself) {
+  const auto run = hvctl_.Start(RunLinux("vm"), true);
+  ASSERT_TRUE(run->Expect(kPrompt));
+  for (int kills = 0; kills < 3; ++kills) {
+    KillHvd();
+    while (hvctl_.Run({"ps"}).status != 0) std::this_thread::yield();
+    run->Type("echo alive $((1 + 1))\r");
+    EXPECT_TRUE(run->Expect("alive 2"));
+  }
+  const pid_t hvd = hvctl_.HvdPid();
+  NoteProcesses(hvd);
+  run->Type("poweroff -f\r");
+  EXPECT_EQ(run->Wait(), 0);
+  EXPECT_TRUE(Hvctl::AwaitEnd(hvd));
+  ExpectNothingLeft();
+}
+
+TEST_F(HvdTakeoverTest, AnHvdThatIsToldToEndIsNotStartedAgain) {
+  const auto run = hvctl_.Start(RunLinux("vm"), true);
+  ASSERT_TRUE(run->Expect(kPrompt));
+  const pid_t hvd = hvctl_.HvdPid();
+  NoteProcesses(hvd);
+  Signal(hvd, SIGTERM);
+  EXPECT_EQ(run->Wait(), 12);
+  EXPECT_TRUE(Hvctl::AwaitEnd(hvd));
+  EXPECT_EQ(hvctl_.HvdPid(), -1);
+  ExpectNothingLeft();
+}
+
 TEST_F(HvdTakeoverTest, AKeeperThatDiesIsReplacedInTime) {
   Boot();
   const pid_t hvd = hvctl_.HvdPid();

@@ -78,7 +78,7 @@ TEST_F(OwnKernelTest, ACrashEndsThatMachineAlone) {
   EXPECT_EQ(hvctl_.Run({"wait", "other"}).status, kGuestCrashed);
   EXPECT_EQ(Run("multiboot.elf").status, kDebugExitZero);
   ExpectContains(hvctl_.Run({"inspect", "other"}).output, "triple fault");
-  EXPECT_TRUE(Descendants(hvctl_.HvdPid()).empty());
+  EXPECT_TRUE(Parts(hvctl_.HvdPid()).empty());
 }
 
 }  // namespace

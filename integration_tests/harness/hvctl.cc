@@ -86,6 +86,14 @@ std::vector<pid_t> Descendants(pid_t pid) {
   return all;
 }
 
+std::vector<pid_t> Parts(pid_t hvd) {
+  std::vector<pid_t> parts;
+  for (const pid_t pid : Descendants(hvd)) {
+    if (ProcessName(pid) != "hv_keeper") parts.push_back(pid);
+  }
+  return parts;
+}
+
 bool Alive(pid_t pid) {
   std::ifstream stat("/proc/" + std::to_string(pid) + "/stat");
   std::string line;

@@ -45,6 +45,8 @@ class Hvctl {
 
 // Every process descended from `pid`.
 std::vector<pid_t> Descendants(pid_t pid);
+// Those of them that are parts of machines: all but hv_keeper.
+std::vector<pid_t> Parts(pid_t hvd);
 bool Alive(pid_t pid);
 // To that process; a pid that is none fails the test: to kill(2), 0 and -1 mean many.
 void Signal(pid_t pid, int signal);
