@@ -19,6 +19,7 @@ class ConsolePump {
 
   // Any thread.
   void PressPowerButton();
+  uint64_t refused(hv_refusal why) const { return port_.refused(why); }
 
  private:
   void Run();

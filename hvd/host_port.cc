@@ -104,9 +104,16 @@ bool HostPort::TakeOutput(ConsoleHub& hub) {
   for (int i = 0; i < kBurst && room >= HV_BYTES_MAX; ++i) {
     hv_cell cell;
     const ring::PeekResult result = from_serial_.Peek(cell);
+    if (result == ring::PeekResult::kBadStamp) CountBadStamp();
     if (result == ring::PeekResult::kEmpty || result == ring::PeekResult::kBadStamp) break;
     std::string output;
-    if (result != ring::PeekResult::kMessage || !Accept(cell, output)) ++refused_;
+    if (result == ring::PeekResult::kBadEpoch) {
+      Count(HV_REFUSAL_EPOCH);
+    } else if (!service::MayReceive(HV_ROLE_SERIAL, HV_ROLE_HOST, cell.kind)) {
+      Count(HV_REFUSAL_KIND);
+    } else if (!Accept(cell, output)) {
+      Count(HV_REFUSAL_CONTENT);
+    }
     from_serial_.Advance();
     position_.taken = from_serial_.position();
     hub.Append(output, position_);
@@ -118,8 +125,19 @@ bool HostPort::TakeOutput(ConsoleHub& hub) {
   return worked;
 }
 
+void HostPort::Count(hv_refusal why) {
+  ring::DirectStores direct;
+  ring::StoreRelaxed(refused_[why], refused_[why] + 1, direct);
+}
+
+// Once for each place, not once for each look.
+void HostPort::CountBadStamp() {
+  if (bad_stamp_at_ == from_serial_.position()) return;
+  bad_stamp_at_ = from_serial_.position();
+  Count(HV_REFUSAL_STAMP);
+}
+
 bool HostPort::Accept(const hv_cell& cell, std::string& output) {
-  if (!service::MayReceive(HV_ROLE_SERIAL, HV_ROLE_HOST, cell.kind)) return false;
   if (cell.kind == HV_KIND_CONSOLE_CREDIT) {
     hv_credit credit;
     std::memcpy(&credit, cell.payload, sizeof(credit));

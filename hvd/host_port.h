@@ -2,9 +2,11 @@
 // button. The endpoint HV_ENDPOINT(HV_ROLE_HOST, 0).
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <string>
 
+#include "abi/state.h"
 #include "absl/status/statusor.h"
 #include "hvd/console_hub.h"
 #include "hvd/segment_set.h"
@@ -35,7 +37,8 @@ class HostPort {
   // Wakes whoever sleeps in sleeper(); any thread.
   ring::Waker self_waker() const { return ring::Waker(own_wake_.As<hv_wake>()); }
   bool OutputWaiting() const { return from_serial_.Ready(); }
-  uint64_t refused() const { return refused_; }
+  // Cells of serial_svc that were refused; any thread.
+  uint64_t refused(hv_refusal why) const { return ring::LoadRelaxed(refused_[why]); }
   const PortPosition& position() const { return position_; }
 
   // What serial_svc is ready to take before it gives credit (abi: its input queue is no smaller).
@@ -54,7 +57,9 @@ class HostPort {
   void RecoverSent();
 
   bool TakeOutput(ConsoleHub& hub);
-  // Whether the cell was one that serial_svc may send; `output`: what it brings.
+  // Whether what the cell says can be; `output`: what it brings.
+  void Count(hv_refusal why);
+  void CountBadStamp();
   bool Accept(const hv_cell& cell, std::string& output);
   bool GrantCredit(ConsoleHub& hub);
   bool SendInput(ConsoleHub& hub);
@@ -70,7 +75,8 @@ class HostPort {
   ring::Producer to_serial_;
   ring::Producer to_power_;
   PortPosition position_;
-  uint64_t refused_ = 0;
+  std::array<uint64_t, HV_REFUSAL_COUNT> refused_{};
+  uint64_t bad_stamp_at_ = UINT64_MAX;  // place of the last bad stamp counted
 };
 
 }  // namespace hv::hvd

@@ -153,7 +153,8 @@ TEST_F(HostPortTest, MalformedMessagesAreCountedAndSkipped) {
   serial_.Send(HV_KIND_POWER_BUTTON, uint8_t{0});
   serial_.Output("still here");
   port_.Turn(hub_);
-  EXPECT_EQ(port_.refused(), 3u);
+  EXPECT_EQ(port_.refused(HV_REFUSAL_CONTENT), 2u);
+  EXPECT_EQ(port_.refused(HV_REFUSAL_KIND), 1u);
   EXPECT_EQ(Shown(hub_), "still here");
 }
 

@@ -1,5 +1,7 @@
 #include "hvd/machine_instance.h"
 
+#include <unistd.h>
+
 #include <thread>
 
 #include "abi/endpoint.h"
@@ -184,7 +186,34 @@ std::vector<hv::v1::ServiceStatus> MachineInstance::Services() {
   }
   std::vector<hv::v1::ServiceStatus> all{std::move(kernel)};
   for (auto& status : supervisor_->Status()) all.push_back(std::move(status));
+  all.push_back(HostStatus());
   return all;
+}
+
+// hvd itself, as far as it is a part of the machine.
+hv::v1::ServiceStatus MachineInstance::HostStatus() const {
+  hv::v1::ServiceStatus host;
+  host.set_name(service::RoleName(HV_ROLE_HOST));
+  host.set_endpoint(HV_ENDPOINT(HV_ROLE_HOST, 0));
+  host.set_pid(getpid());
+  host.set_epoch(kFirstEpoch);
+  host.set_state("running");
+  const ProcessMemory memory = ReadProcessMemory(host.pid());
+  host.set_resident_bytes(memory.resident_bytes);
+  host.set_private_bytes(memory.private_bytes);
+  for (int role : {HV_ROLE_SERIAL, HV_ROLE_POWER}) {
+    host.add_maps(absl::StrCat("channel with ", service::RoleName(role)));
+  }
+  host.add_maps("first pages of state segments");
+  for (int why = 0; why < HV_REFUSAL_COUNT; ++why) {
+    const uint64_t refused = pump_->refused(static_cast<hv_refusal>(why));
+    if (refused == 0) continue;
+    host.set_refused(host.refused() + refused);
+    auto& counter = *host.add_refused_by();
+    counter.set_name(service::RefusalName(why));
+    counter.set_value(refused);
+  }
+  return host;
 }
 
 }  // namespace hv::hvd

@@ -70,7 +70,7 @@ class MachineInstance {
     return {*supervisor_, *kernel_part_.process, segments_, PlanTopology(plan_.cpus).services,
             next_fault_};
   }
-  // hv_kernel first.
+  // hv_kernel first, hvd last.
   std::vector<hv::v1::ServiceStatus> Services();
   std::vector<std::string> Degraded() const { return supervisor_->Degraded(); }
   const std::string& engine() const { return plan_.engine; }
@@ -89,6 +89,7 @@ class MachineInstance {
                             Callbacks& callbacks);
   // The error with what the processes wrote to standard error.
   absl::Status WithLog(const absl::Status& status) const;
+  hv::v1::ServiceStatus HostStatus() const;
   InstanceEnd EndOf(absl::StatusOr<hv::v1::KernelExit> exit);
   void AwaitLastOutput();
 

@@ -115,7 +115,8 @@ TEST_F(MachineTest, ConsoleGoesThroughTheRingsOfTheSerialService) {
 TEST_F(MachineTest, ServicesShowsEveryProcess) {
   const auto machine = CreateAndStart();
   const auto services = machine->Services().value();
-  ASSERT_EQ(services.size(), size_t{kParts});
+  ASSERT_EQ(services.size(), size_t{kParts} + 1);
+  EXPECT_EQ(services.back().name(), "hvd");
   EXPECT_EQ(services[0].name(), "hv_kernel");
   for (const auto& service : services) {
     EXPECT_GT(service.pid(), 0);

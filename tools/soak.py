@@ -69,10 +69,6 @@ class Soak:
             self.hvctl + ["--json", "services", "soak"]))["services"]
         for one in services:
             self.sizes.setdefault(one["name"], []).append(int(one["private_bytes"]))
-        hvd = int(open(self.hvctl[2] + ".lock").read())
-        with open("/proc/%d/smaps_rollup" % hvd) as lines:
-            private = sum(int(line.split()[1]) for line in lines if line.startswith("Private"))
-        self.sizes.setdefault("hvd", []).append(private * 1024)
         return sum(one["epoch"] - 1 for one in services)
 
     def growth(self):

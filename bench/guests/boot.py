@@ -59,20 +59,24 @@ def hv_command(options, socket):
             "--cpus", str(options.cpus)]
 
 
-def resident_beyond_guest_ram(options, socket, hvd_pid):
-    """Bytes that all processes of the VM keep for themselves."""
+def private_bytes(pid):
+    with open("/proc/%d/smaps_rollup" % pid) as rollup:
+        return sum(int(line.split()[1]) * 1024 for line in rollup
+                   if line.startswith(("Private_Clean:", "Private_Dirty:")))
+
+
+def resident_beyond_guest_ram(options, socket):
+    """Bytes that all processes of the VM keep for themselves, standbys included."""
     services = json.loads(subprocess.check_output(
         [options.hvctl, "--socket", socket, "services", "bench", "--json"]))["services"]
     by_name = {one["name"]: int(one["private_bytes"]) for one in services}
-    with open("/proc/%d/smaps_rollup" % hvd_pid) as rollup:
-        by_name["hvd"] = sum(int(line.split()[1]) * 1024 for line in rollup
-                             if line.startswith(("Private_Clean:", "Private_Dirty:")))
+    hvd = [one["pid"] for one in services if one["name"] == "hvd"][0]
+    by_name["hvd"] = private_bytes(hvd)
+    by_name["standbys"] = sum(private_bytes(one["standby_pid"]) for one in services
+                              if one["standby_pid"])
+    keepers = subprocess.run(["pgrep", "-x", "hv_keeper", "-P", str(hvd)], stdout=subprocess.PIPE)
+    by_name["hv_keeper"] = sum(private_bytes(int(pid)) for pid in keepers.stdout.split())
     return by_name
-
-
-def hvd_of(socket):
-    with open(socket + ".lock") as lock:
-        return int(lock.read())
 
 
 def boot_hv(options, folder):
@@ -80,7 +84,7 @@ def boot_hv(options, folder):
     guest = Guest(hv_command(options, socket))
     seconds = guest.wait_for(INIT_LINE)
     guest.wait_for(SHELL_PROMPT)
-    resident = resident_beyond_guest_ram(options, socket, hvd_of(socket))
+    resident = resident_beyond_guest_ram(options, socket)
     guest.power_off()
     return seconds, resident
 
