@@ -39,6 +39,10 @@ void PrintTable(const RingReport& report) {
       "(above %.0f: %s)\n",
       report.one_way_millions, report.one_way_best_millions, kLeastMillions,
       InWords(ThroughputHolds(report)));
+  std::printf(
+      "a service's step: %.1f ns with fault points of which none is set, %.1f without: %.3f\n",
+      report.step_with_fault_points_ns, report.step_ns,
+      report.step_with_fault_points_ns / report.step_ns);
   std::printf("cost of all ring and cache-line rounds beside time:\n");
   for (int side = 0; side < 2; ++side) {
     PrintCosts(kSides[side], report.costs[side], report.calls_seen);
@@ -55,9 +59,11 @@ void PrintJson(const RingReport& report) {
   }
   std::printf(
       "}, \"ratio\": %.3f, \"ratio_holds\": %s, \"one_way_millions\": %.2f, "
-      "\"one_way_best_millions\": %.2f, \"one_way_holds\": %s, \"costs\": {",
+      "\"one_way_best_millions\": %.2f, \"one_way_holds\": %s, \"step_ns\": %.2f, "
+      "\"step_with_fault_points_ns\": %.2f, \"costs\": {",
       report.ratio, InJson(RatioHolds(report)), report.one_way_millions,
-      report.one_way_best_millions, InJson(ThroughputHolds(report)));
+      report.one_way_best_millions, InJson(ThroughputHolds(report)), report.step_ns,
+      report.step_with_fault_points_ns);
   for (int side = 0; side < 2; ++side) {
     const Costs& costs = report.costs[side];
     std::printf("%s\"%s\": {\"allocations\": %" PRIu64 ", \"rounds_with_system_calls\": %" PRId64

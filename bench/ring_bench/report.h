@@ -23,6 +23,9 @@ struct RingReport {
   double one_way_best_millions;
   Costs costs[2];  // of the asker and the answerer, in all rounds that spin
   bool calls_seen;
+  // Of a service's whole step, in one process: the mean of the median round.
+  double step_ns;
+  double step_with_fault_points_ns;  // none of them set
 };
 
 // What is asked of the rings.

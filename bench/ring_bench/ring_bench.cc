@@ -13,6 +13,7 @@
 #include "bench/ring_bench/report.h"
 #include "bench/ring_bench/ring_pair.h"
 #include "bench/ring_bench/socket_pair.h"
+#include "bench/ring_bench/step_times.h"
 
 namespace hv::bench {
 namespace {
@@ -36,7 +37,9 @@ class Bench {
     Play(Role::kAsker, watch);
     int status = 1;
     CHECK(waitpid(child, &status, 0) == child && status == 0);
-    return Report(watch, *costs.As<Costs>());
+    RingReport report = Report(watch, *costs.As<Costs>());
+    TimeSteps(report);
+    return report;
   }
 
  private:
@@ -55,6 +58,18 @@ class Bench {
     }
   }
 
+  // What fault points cost a service when no fault is set.
+  void TimeSteps(RingReport& report) const {
+    StepTimes without(StepTimes::FaultPoints::kNone, rounds_);
+    StepTimes with(StepTimes::FaultPoints::kUnset, rounds_);
+    for (uint64_t round = 0; round < rounds_; ++round) {
+      without.Round();
+      with.Round();
+    }
+    report.step_ns = without.NsPerStep(0.5);
+    report.step_with_fault_points_ns = with.NsPerStep(0.5);
+  }
+
   template <typename Transport>
   static RoundTripResult Result(const RoundTrips<Transport>& contest) {
     return {Transport::kName, contest.samples().PercentileNs(0.5),
@@ -67,7 +82,9 @@ class Bench {
                       .one_way_millions = one_way_.MillionsPerSecond(0.5),
                       .one_way_best_millions = one_way_.MillionsPerSecond(1),
                       .costs = {own.costs(), others},
-                      .calls_seen = own.sees_calls()};
+                      .calls_seen = own.sees_calls(),
+                      .step_ns = 0,
+                      .step_with_fault_points_ns = 0};
     report.ratio = report.round_trips[1].p50_ns / report.round_trips[0].p50_ns;
     return report;
   }
