@@ -15,7 +15,12 @@ def hv_boot_kernel(name, src, bits, entry = "start", defines = [], flat = False)
     """
     native.genrule(
         name = name + "_link",
-        srcs = [src, _FOLDER + "print.inc", _FOLDER + "kernel.lds"],
+        srcs = [
+            src,
+            _FOLDER + "kernel.lds",
+            _FOLDER + "print.inc",
+            _FOLDER + "timer_interrupts.inc",
+        ],
         outs = [name],
         cmd = " && ".join([
             "work=$$(mktemp -d)",

@@ -4,6 +4,7 @@
  * hardware gives, is counted and asked for again; any other that is not what was left ends it. A byte
  * on COM1 makes it say what it has counted, another one leave. */
 #include "integration_tests/boot_kernels/print.inc"
+#include "integration_tests/boot_kernels/timer_interrupts.inc"
 
 #define HEADER_MAGIC 0x1badb002
 
@@ -20,24 +21,9 @@
 #define ENTRY_20_HIGH 0x39 /* masked from reset on */
 #define APIC_LOGICAL_DESTINATION 0xfee000d0
 
-#define PIC_MASTER 0x20
-#define PIC_MASTER_DATA 0x21
-#define PIC_SLAVE 0xa0
-#define PIC_SLAVE_DATA 0xa1
-#define PIT_CHANNEL_0 0x40
-#define PIT_CONTROL 0x43
-#define RATE_GENERATOR 0x34 /* channel 0, low and high byte, mode 2 */
 #define DIVISOR 2386        /* 2 ms */
-#define END_OF_INTERRUPT 0x20
-#define TIMER_VECTOR 0x20
-#define VECTORS 0x30
-#define INTERRUPT_GATE 0x8e00
 #define ROUNDS_A_LINE 256
 
-.macro WRITE_PORT port, value
-  mov $\value, %al
-  out %al, $\port
-.endm
 .macro OUT_DX port, value
   mov $\port, %dx
   out \value, %dx
@@ -72,32 +58,7 @@
   .globl start
 start:
   mov $stack_top, %esp
-  lgdt gdt_pointer
-  ljmp $8, $1f
-1:
-  mov $idt, %edi
-  mov $VECTORS, %ecx
-  mov $unexpected_interrupt, %eax
-2:
-  call set_gate
-  loop 2b
-  mov $idt + 8 * TIMER_VECTOR, %edi
-  mov $timer_interrupt, %eax
-  call set_gate
-  lidt idt_pointer
-  WRITE_PORT PIC_MASTER, 0x11
-  WRITE_PORT PIC_MASTER_DATA, TIMER_VECTOR
-  WRITE_PORT PIC_MASTER_DATA, 0x04
-  WRITE_PORT PIC_MASTER_DATA, 0x01
-  WRITE_PORT PIC_SLAVE, 0x11
-  WRITE_PORT PIC_SLAVE_DATA, (TIMER_VECTOR + 8)
-  WRITE_PORT PIC_SLAVE_DATA, 0x02
-  WRITE_PORT PIC_SLAVE_DATA, 0x01
-  WRITE_PORT PIC_MASTER_DATA, 0xfe
-  WRITE_PORT PIC_SLAVE_DATA, 0xff
-  WRITE_PORT PIT_CONTROL, RATE_GENERATOR
-  WRITE_PORT PIT_CHANNEL_0, (DIVISOR % 256)
-  WRITE_PORT PIT_CHANNEL_0, (DIVISOR / 256)
+  SET_UP_TIMER_INTERRUPTS DIVISOR
   sti
   xor %ebp, %ebp
 round:
@@ -188,18 +149,6 @@ read_nobody:
   incl holes
   ret
 
-/* The gate at EDI, which moves on, leads to EAX. */
-set_gate:
-  mov %ax, (%edi)
-  movw $8, 2(%edi)
-  movw $INTERRUPT_GATE, 4(%edi)
-  push %eax
-  shr $16, %eax
-  mov %ax, 6(%edi)
-  pop %eax
-  add $8, %edi
-  ret
-
 timer_interrupt:
   push %eax
   incl ticks
@@ -212,24 +161,12 @@ unexpected_interrupt:
   iret
 
 PRINT_ROUTINES
-
-  .section .rodata
-  .balign 8
-gdt:
-  .quad 0
-  .quad 0x00cf9b000000ffff
-gdt_pointer:
-  .word gdt_pointer - gdt - 1
-  .long gdt
-idt_pointer:
-  .word 8 * VECTORS - 1
-  .long idt
+  .text
+TIMER_INTERRUPT_ROUTINES
 
   .bss
   /* Away from the code: an engine that translates has to watch pages with code for writes. */
   .balign 4096
-idt:
-  .fill 8 * VECTORS
 ticks:
   .long 0
 absent:
