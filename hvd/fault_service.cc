@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <chrono>
+#include <map>
+#include <string>
 #include <thread>
 
 #include "hvd/chaos_plan.h"
@@ -34,6 +36,55 @@ class RealTime {
   grpc::ServerContext& context_;
   const SteadyClock::time_point start_ = SteadyClock::now();
 };
+
+absl::StatusOr<hv::v1::Fault> SetFaultOf(Machine& machine, const hv::v1::Fault& fault) {
+  absl::StatusOr<hv::v1::Fault> set;
+  const absl::Status status = machine.WithFaults([&](MachineFaults& faults) {
+    set = faults.Set(fault);
+    return set.status();
+  });
+  if (!status.ok()) return status;
+  return set;
+}
+
+absl::StatusOr<std::vector<hv::v1::Fault>> FaultsOf(Machine& machine) {
+  std::vector<hv::v1::Fault> all;
+  const absl::Status status = machine.WithFaults([&](MachineFaults& faults) {
+    all = faults.All();
+    return absl::OkStatus();
+  });
+  if (!status.ok()) return status;
+  return all;
+}
+
+// Of every service; empty if the machine has ended.
+std::map<std::string, uint32_t> EpochsOf(Machine& machine) {
+  std::map<std::string, uint32_t> epochs;
+  machine
+      .WithFaults([&](MachineFaults& faults) {
+        epochs = faults.Epochs();
+        return absl::OkStatus();
+      })
+      .IgnoreError();
+  return epochs;
+}
+
+ChaosRun::World WorldOf(Machine& machine, const RealTime& time,
+                        grpc::ServerWriter<hv::v1::ChaosReport>& writer) {
+  return {.wait_until = [&](uint64_t at_us) { return time.WaitUntil(at_us); },
+          .set = [&](const hv::v1::Fault& fault) { return SetFaultOf(machine, fault); },
+          .all = [&] { return FaultsOf(machine); },
+          .clear =
+              [&](uint32_t id) {
+                return machine.WithFaults([id](MachineFaults& faults) { return faults.Clear(id); });
+              },
+          .report =
+              [&](const hv::v1::Injection& injection) {
+                hv::v1::ChaosReport report;
+                *report.mutable_injection() = injection;
+                return writer.Write(report);
+              }};
+}
 
 }  // namespace
 
@@ -81,45 +132,15 @@ grpc::Status FaultService::RunChaos(grpc::ServerContext* context,
   if (!found.ok()) return service::ToGrpc(found.status());
   Machine& machine = **found;
   absl::StatusOr<std::vector<hv::v1::Injection>> plan;
-  std::map<std::string, uint32_t> epochs_before;
   const absl::Status planned = machine.WithFaults([&](MachineFaults& faults) {
     plan = PlanChaos(*request, faults.ServiceNames());
-    epochs_before = faults.Epochs();
     return plan.status();
   });
   if (!planned.ok()) return service::ToGrpc(planned);
+  std::map<std::string, uint32_t> epochs_before = EpochsOf(machine);
 
   const RealTime time(*context);
-  ChaosRun run({.wait_until = [&](uint64_t at_us) { return time.WaitUntil(at_us); },
-                .set =
-                    [&](const hv::v1::Fault& fault) {
-                      absl::StatusOr<hv::v1::Fault> set;
-                      const absl::Status status = machine.WithFaults([&](MachineFaults& faults) {
-                        set = faults.Set(fault);
-                        return set.status();
-                      });
-                      return status.ok() ? set : absl::StatusOr<hv::v1::Fault>(status);
-                    },
-                .all = [&]() -> absl::StatusOr<std::vector<hv::v1::Fault>> {
-                  std::vector<hv::v1::Fault> all;
-                  const absl::Status status = machine.WithFaults([&](MachineFaults& faults) {
-                    all = faults.All();
-                    return absl::OkStatus();
-                  });
-                  if (!status.ok()) return status;
-                  return all;
-                },
-                .clear =
-                    [&](uint32_t id) {
-                      return machine.WithFaults(
-                          [id](MachineFaults& faults) { return faults.Clear(id); });
-                    },
-                .report =
-                    [&](const hv::v1::Injection& injection) {
-                      hv::v1::ChaosReport report;
-                      *report.mutable_injection() = injection;
-                      return writer->Write(report);
-                    }});
+  ChaosRun run(WorldOf(machine, time, *writer));
   const uint64_t end_us =
       request->replay().empty() ? request->duration_ms() * 1000 : plan->back().at_us();
   const absl::Status ended = run.Run(*plan, end_us);
@@ -129,14 +150,12 @@ grpc::Status FaultService::RunChaos(grpc::ServerContext* context,
   summary.set_injections(run.injections());
   summary.set_fired(run.fired());
   if (!ended.ok()) summary.set_cut_short(std::string(ended.message()));
-  machine
-      .WithFaults([&](MachineFaults& faults) {
-        for (const auto& [service, epoch] : faults.Epochs()) {
-          (*summary.mutable_replaced())[service] = epoch - epochs_before[service];
-        }
-        return absl::OkStatus();
-      })
-      .IgnoreError();  // it has ended: cut_short says so
+  // Of a machine that has ended nothing more is known; cut_short says why.
+  for (const auto& [service, epoch] : EpochsOf(machine)) {
+    // A guest that has reset itself meanwhile has new processes, which count from 1 again.
+    const uint32_t before = epochs_before[service];
+    (*summary.mutable_replaced())[service] = epoch >= before ? epoch - before : epoch - 1;
+  }
   writer->Write(report);
   return grpc::Status::OK;
 }
