@@ -68,7 +68,8 @@ inline uint32_t RingLine::RefusalOf(ring::PeekResult result, const hv_cell& cell
 
 // A stamp that nobody should write there is counted once for each time it is come upon.
 inline void RingLine::LookForBadStamp() {
-  if (consumer_.Ready() || consumer_.Empty()) return;
+  hv_cell cell;  // one look: an answer may come at any moment
+  if (consumer_.Peek(cell) != ring::PeekResult::kBadStamp) return;
   if (bad_stamp_at_ == consumer_.position()) return;
   bad_stamp_at_ = consumer_.position();
   statistics_.refused[HV_REFUSAL_STAMP].Add();

@@ -28,7 +28,7 @@ def percentile(values, percent):
 def refused_answers(guest):
     """Answers that a vCPU had not asked for: doubled ones would be among them."""
     stats = guest.ask("stats", "bench")
-    return sum(one["value"] for vcpu in stats["vcpus"] for one in vcpu["refused"])
+    return sum(int(one["value"]) for vcpu in stats["vcpus"] for one in vcpu["refused"])
 
 
 def run_campaign(options, guest, service, report):
