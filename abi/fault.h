@@ -1,6 +1,6 @@
-/* Faults on purpose: what a service's runtime is to do wrong, where and how often. The table lies in
- * the first page of the state segment; hvd writes plans, the runtime carries them out and counts. It
- * outlives the process, so that a plan goes on in the successor. */
+/* Faults on purpose: what a service's runtime is to do wrong, where and how often. The table lies
+ * in the first page of the state segment; hvd writes plans, the runtime carries them out and
+ * counts. It outlives the process, so that a plan goes on in the successor. */
 #ifndef HV_ABI_FAULT_H_
 #define HV_ABI_FAULT_H_
 
@@ -32,13 +32,13 @@ enum hv_fault_point {
 enum hv_fault_action {
   HV_FAULT_ACTION_NONE = 0,
   /* At the points of a step, and at CONTROL. */
-  HV_FAULT_ACTION_KILL = 1,  /* SIGKILL */
-  HV_FAULT_ACTION_STOP = 2,  /* SIGSTOP */
-  HV_FAULT_ACTION_SEGV = 3,  /* SIGSEGV */
-  HV_FAULT_ACTION_ABORT = 4, /* SIGABRT */
-  HV_FAULT_ACTION_EXIT = 5,  /* argument: exit status */
-  HV_FAULT_ACTION_HANG = 6,  /* an endless loop */
-  HV_FAULT_ACTION_DELAY = 7, /* argument: nanoseconds */
+  HV_FAULT_ACTION_KILL = 1,          /* SIGKILL */
+  HV_FAULT_ACTION_STOP = 2,          /* SIGSTOP */
+  HV_FAULT_ACTION_SEGV = 3,          /* SIGSEGV */
+  HV_FAULT_ACTION_ABORT = 4,         /* SIGABRT */
+  HV_FAULT_ACTION_EXIT = 5,          /* argument: exit status */
+  HV_FAULT_ACTION_HANG = 6,          /* an endless loop */
+  HV_FAULT_ACTION_DELAY = 7,         /* argument: nanoseconds */
   HV_FAULT_ACTION_OUT_OF_MEMORY = 8, /* every allocation fails from here on */
   /* At SEND: a forged cell goes before the peer's next one, which comes as it should. */
   HV_FAULT_ACTION_FORGE_STAMP = 9,    /* a stamp from nowhere stands in the slot for a moment */
@@ -46,7 +46,7 @@ enum hv_fault_action {
   HV_FAULT_ACTION_FORGE_KIND = 11,    /* a kind that the service may not send to that peer */
   HV_FAULT_ACTION_FORGE_CONTENT = 12, /* a length, number or width out of its range */
   HV_FAULT_ACTION_FORGE_ANSWER = 13,  /* to a request that was never made */
-  HV_FAULT_ACTION_FORGE_BIT = 14,     /* the message again with a bit of stamp, kind or epoch flipped */
+  HV_FAULT_ACTION_FORGE_BIT = 14, /* the message again with a bit of stamp, kind or epoch flipped */
   /* At WAKE. */
   HV_FAULT_ACTION_DROP_WAKE = 15,
   HV_FAULT_ACTION_DOUBLE_WAKE = 16,
@@ -66,10 +66,10 @@ struct hv_fault {
   uint16_t action; /* enum hv_fault_action */
   uint16_t kind;   /* enum hv_kind of the step's message; HV_KIND_NONE: any step, ticks too */
   uint16_t reserved0;
-  uint32_t times;  /* fires so often at most; 0: without bound */
-  uint64_t every;  /* each every-th pass; 0: by chance, see `rate` */
-  uint64_t rate;   /* every = 0: the chance of a pass in 2^-32 */
-  uint64_t seed;   /* of the chances, and of what FORGE_BIT flips */
+  uint32_t times; /* fires so often at most; 0: without bound */
+  uint64_t every; /* each every-th pass; 0: by chance, see `rate` */
+  uint64_t rate;  /* every = 0: the chance of a pass in 2^-32 */
+  uint64_t seed;  /* of the chances, and of what FORGE_BIT flips */
   uint64_t argument;
   uint64_t passes;
   uint64_t fired;

@@ -29,7 +29,8 @@ int main(void) {
   Expect("its deaths", HV_IN_HAND_DEATHS(0x50003 + 2 * HV_IN_HAND_DEATH), 2);
   Expect("its channel", HV_IN_HAND_CHANNEL(0x50203u), 2);
   Expect("its position", HV_IN_HAND_POSITION(0x50203u), 5);
-  Expect("faults end before the copies", HV_FAULTS_OFFSET + sizeof(struct hv_fault_table) <= 4096, 1);
+  Expect("faults end before the copies", HV_FAULTS_OFFSET + sizeof(struct hv_fault_table) <= 4096,
+         1);
   Expect("endpoint", HV_ENDPOINT(HV_ROLE_SERIAL, 3), 0x60003);
   Expect("role of an endpoint", HV_ENDPOINT_ROLE(0x60003), HV_ROLE_SERIAL);
   Expect("instance of an endpoint", HV_ENDPOINT_INSTANCE(0x60003), 3);

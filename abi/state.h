@@ -81,9 +81,9 @@ enum hv_refusal {
  * first step is to reset the state.
  *
  * in_hand: HV_IN_HAND of the message whose step is being made, stored before the core sees it; 0:
- * none. Who attaches and finds one there that is not consumed knows of what its predecessor died, and
- * counts that among the suspects. A message that was so found HV_POISON_DEATHS times is not shown to
- * the core again: it is answered as absent hardware would answer.
+ * none. Who attaches and finds one there that is not consumed knows of what its predecessor died,
+ * and counts that among the suspects. A message that was so found HV_POISON_DEATHS times is not
+ * shown to the core again: it is answered as absent hardware would answer.
  */
 #define HV_POISON_DEATHS 3u
 struct hv_state_header {
