@@ -46,7 +46,7 @@ enum hv_fault_action {
   HV_FAULT_ACTION_FORGE_KIND = 11,    /* a kind that the service may not send to that peer */
   HV_FAULT_ACTION_FORGE_CONTENT = 12, /* a length, number or width out of its range */
   HV_FAULT_ACTION_FORGE_ANSWER = 13,  /* to a request that was never made */
-  HV_FAULT_ACTION_FORGE_BIT = 14, /* the message again with a bit of stamp, kind or epoch flipped */
+  HV_FAULT_ACTION_FORGE_BIT = 14,     /* the message with a bit of its kind or epoch flipped */
   /* At WAKE. */
   HV_FAULT_ACTION_DROP_WAKE = 15,
   HV_FAULT_ACTION_DOUBLE_WAKE = 16,
@@ -69,7 +69,7 @@ struct hv_fault {
   uint32_t times; /* fires so often at most; 0: without bound */
   uint64_t every; /* each every-th pass; 0: by chance, see `rate` */
   uint64_t rate;  /* every = 0: the chance of a pass in 2^-32 */
-  uint64_t seed;  /* of the chances, and of what FORGE_BIT flips */
+  uint64_t seed;  /* of the chances, and of what forgeries look like */
   uint64_t argument;
   uint64_t passes;
   uint64_t fired;

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cstring>
 #include <utility>
 
@@ -91,6 +92,8 @@ void ConsoleMemory::Append(std::string_view text, const PortPosition& position) 
   // compiler must not move what the commit covers behind it.
   ring::DirectStores stores;
   ring::StoreRelease(header().commit, next, stores);
+  // Nor what the next call writes before it: that goes where the current state was until now.
+  std::atomic_thread_fence(std::memory_order_release);
 }
 
 std::string ConsoleMemory::Read(uint64_t offset, size_t most) const {

@@ -1,6 +1,6 @@
 #include "hvd/machine_faults.h"
 
-#include <algorithm>
+#include <set>
 
 #include "abi/endpoint.h"
 #include "abi/state.h"
@@ -50,14 +50,21 @@ absl::StatusOr<hv::v1::Fault> MachineFaults::Set(const hv::v1::Fault& fault) {
   if (!endpoint.ok()) return endpoint.status();
   auto plan = PlanOf(fault);
   if (!plan.ok()) return plan.status();
-  // Faults set by an hvd before this one have numbers too.
-  for (const hv::v1::Fault& other : All()) next_id_ = std::max(next_id_, other.id() + 1);
-  plan->id = next_id_++;
+  plan->id = NextId();
   if (auto status = FaultTable(segments_.fault_table(*endpoint)).Set(*plan); !status.ok()) {
     return status;
   }
   shown.set_id(plan->id);
   return shown;
+}
+
+// Of none that is set: faults of an hvd before this one have numbers too, and services can write
+// what they like there.
+uint32_t MachineFaults::NextId() {
+  std::set<uint32_t> used{0};
+  for (const hv::v1::Fault& other : All()) used.insert(other.id());
+  while (used.contains(next_id_)) ++next_id_;
+  return next_id_++;
 }
 
 absl::Status MachineFaults::Hit(const hv::v1::Fault& fault) {

@@ -38,6 +38,7 @@ class MachineFaults {
 
  private:
   absl::StatusOr<uint32_t> Find(const std::string& service) const;
+  uint32_t NextId();
   absl::Status Hit(const hv::v1::Fault& fault);
 
   Supervisor& supervisor_;

@@ -197,6 +197,7 @@ class Committer {
   void Begin(uint64_t now_ns) {
     kind_ = HV_KIND_NONE;
     sparing_ = false;
+    forged_stamp_ = 0;
     state_.PrepareSpare(ends_.size());
     hv_state_copy& spare = state_.spare();
     actions_.Clear();
@@ -249,7 +250,6 @@ class Committer {
   // A fault: the last message goes one place further, and where it would have gone a forged cell
   // does. A forged stamp is no message: it stands in the slot until Publish writes the right one.
   void EnqueueForgery(hv_state_copy& spare) {
-    forged_stamp_ = 0;
     if (spare.outbox_count == 0 || spare.outbox_count == HV_OUTBOX_CELLS) return;
     hv_outbox_entry& last = spare.outbox[spare.outbox_count - 1];
     const CellWay way{self_role_, HV_ENDPOINT_ROLE(ends_[last.channel].peer)};
@@ -285,7 +285,6 @@ class Committer {
       ring::Producer& producer = ends_[entry.channel].producer;
       if (forged_stamp_ != 0 && i + 1 == current.outbox_count) [[unlikely]] {
         producer.StoreForgedStamp(entry.position, forged_stamp_, stores_);
-        forged_stamp_ = 0;
       }
       producer.WriteUnstamped(entry.cell, stores_);
       if (i == current.outbox_count / 2) faults_.Reach(HV_FAULT_POINT_MID_PUBLISH, kind_);
@@ -338,7 +337,7 @@ class Committer {
   uint16_t kind_ = HV_KIND_NONE;  // of the step that is being made; NONE: a tick or a change
   // The message is quarantined: what it kept dying of before the commit is not done again.
   bool sparing_ = false;
-  uint64_t forged_stamp_ = 0;  // a fault's; 0: none
+  uint64_t forged_stamp_ = 0;  // of the step that is being made, a fault's; 0: none
   std::vector<End> ends_;
   Actions actions_;  // of the step that is being made; 4 KiB that need not be made anew for each
   std::vector<uint32_t> sent_to_;  // keeps its capacity: no allocation once warm

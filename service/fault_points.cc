@@ -26,7 +26,9 @@ hv_fault FaultPoints::Pass(hv_fault_point point, uint16_t kind, Can can) {
     const uint32_t id = ring::LoadAcquire(fault.id);  // pairs with FaultTable::Set
     if (id == 0 || fault.point != point) continue;
     if (fault.kind != HV_KIND_NONE && fault.kind != kind) continue;
-    const hv_fault plan = fault;
+    hv_fault plan = fault;  // fixed while it has an id, but for the counts
+    plan.passes = ring::LoadRelaxed(fault.passes);
+    plan.fired = ring::LoadRelaxed(fault.fired);
     ring::StoreRelaxed(fault.passes, plan.passes + 1, direct);
     if (firing.action != HV_FAULT_ACTION_NONE || !Fires(plan, plan.passes + 1)) continue;
     if (!can(plan, RandomBits(plan.seed, ~plan.passes))) continue;

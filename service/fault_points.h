@@ -19,7 +19,8 @@ class FaultEffects {
   virtual void Fail(hv_fault_action action, uint64_t argument) = 0;
 };
 
-// With nothing set a point costs one load and a branch. One thread: the poll loop's.
+// With nothing set a point costs one load and a branch. One thread; the control endpoint's threads
+// share another object on the same table, whose passes are those of CONTROL alone.
 class FaultPoints {
  public:
   // No fault is ever set.

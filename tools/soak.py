@@ -108,7 +108,8 @@ class Soak:
             sys.exit("soak: grown by bytes: %s" % grown)
         subprocess.check_call(self.hvctl + ["stop", "--force", "soak"])
         self.guest.communicate()
-        print("soak: %d lines, none lost, all digests right, no process grew" % self.next_line)
+        growth = "no process grew" if self.growth() else "too short to say whether a process grew"
+        print("soak: %d lines, none lost, all digests right, %s" % (self.next_line, growth))
 
 
 def main():

@@ -2,19 +2,14 @@
  * access, keeps a histogram, and says on one line what it found. Waits on COM1 for a byte before each
  * kind of access, so that whoever drives it can look at the host between them. */
 #include "integration_tests/boot_kernels/print.inc"
+#include "bench/guests/clock.inc"
 
-#define HEADER_MAGIC 0x1badb002
-
-#define COM1_DATA_READY 0x01
 #define COM1_LINE_CONTROL 0x3fb
 /* With it, the data port is the low byte of the divisor, and what is written there goes nowhere. */
 #define COM1_DIVISOR_ACCESS 0x80
 #define COM1_8N1 0x03
 #define COM1_SCRATCH 0x3ff
 #define PM_TIMER 0x608
-#define HPET_CONFIGURATION 0xfed00010
-#define HPET_ENABLE 1
-#define HPET_COUNTER 0xfed000f0
 #define APIC_VERSION 0xfee00030
 #define APIC_END_OF_INTERRUPT 0xfee000b0
 
@@ -26,10 +21,7 @@
 #define BUCKET_SHIFT 3
 #define BUCKETS 65536
 
-  .section .header, "a"
-  .balign 4
-header:
-  .long HEADER_MAGIC, 0, -HEADER_MAGIC
+  MULTIBOOT_HEADER
 
 /* One timed access. Keeps EBP, the number of accesses left. */
 .macro TIMED access:vararg
@@ -43,7 +35,7 @@ header:
 
 /* All accesses of one kind, and the line about it. */
 .macro MEASURE name, access:vararg
-  call wait_for_byte
+  call take_byte
   call clear
   mov $ACCESSES, %ebp
   7: TIMED \access
@@ -89,13 +81,13 @@ start:
   MEASURE "port-write-serial", call write_scratch
   MEASURE "posted-write-full", END_INTERRUPT
 
-  call wait_for_byte
+  call take_byte
   call clear
   TIME_BURSTS END_INTERRUPT, READ_APIC
   SAY "posted-write-burst"
   call report
 
-  call wait_for_byte
+  call take_byte
   call clear
   mov $COM1_8N1 | COM1_DIVISOR_ACCESS, %al
   call write_line_control
@@ -105,23 +97,8 @@ start:
   SAY "posted-port-write-burst"
   call report
 
-  /* How long a tick is: the HPET's counter beside the time-stamp counter. */
-  call wait_for_byte
-  mov HPET_COUNTER, %ebx
-  rdtsc
-  mov %eax, %esi
-  mov $20000000, %ecx
-1: dec %ecx
-  jnz 1b
-  mov HPET_COUNTER, %ecx
-  rdtsc
-  sub %esi, %eax
-  sub %ebx, %ecx
-  SAY "clock ticks="
-  SAY_HEX %eax
-  SAY " hpet="
-  SAY_HEX %ecx
-  SAY "\n"
+  call take_byte
+  SAY_CLOCK
   LEAVE 0
 
 read_pm_timer:
@@ -143,15 +120,6 @@ write_divisor:
 write_line_control:
   mov $COM1_LINE_CONTROL, %edx
   out %al, %dx
-  ret
-
-wait_for_byte:
-  mov $COM1_LINE_STATUS, %edx
-1: in %dx, %al
-  test $COM1_DATA_READY, %al
-  jz 1b
-  mov $COM1_DATA, %edx
-  in %dx, %al
   ret
 
 /* EAX: ticks. Uses EAX. */

@@ -2,10 +2,8 @@
  * was long. A byte on COM1 chooses the service; another one ends it. With each answer goes a check: a
  * number that was left with the service before is asked back where it keeps one. */
 #include "integration_tests/boot_kernels/print.inc"
+#include "bench/guests/clock.inc"
 
-#define HEADER_MAGIC 0x1badb002
-
-#define COM1_DATA_READY 0x01
 #define COM1_SCRATCH 0x3ff
 #define CMOS_INDEX 0x70
 #define CMOS_DATA 0x71
@@ -17,41 +15,20 @@
 #define IOAPIC_WINDOW 0xfec00010
 #define ENTRY_20_HIGH 0x39 /* masked from reset on */
 #define APIC_LOGICAL_DESTINATION 0xfee000d0
-#define HPET_CONFIGURATION 0xfed00010
-#define HPET_ENABLE 1
-#define HPET_COUNTER 0xfed000f0
 
 /* Longer waits are told; in ticks of the time-stamp counter, some 60 us. */
 #define LONG 150000
 /* Rounds between two looks at COM1. */
 #define ROUNDS 64
 
-  .section .header, "a"
-  .balign 4
-  .long HEADER_MAGIC, 0, -HEADER_MAGIC
+  MULTIBOOT_HEADER
 
   .text
   .code32
   .globl start
 start:
   mov $stack_top, %esp
-  movl $HPET_ENABLE, HPET_CONFIGURATION
-  /* How long a tick is: the HPET's counter beside the time-stamp counter. */
-  mov HPET_COUNTER, %ebx
-  rdtsc
-  mov %eax, %esi
-  mov $20000000, %ecx
-1: dec %ecx
-  jnz 1b
-  mov HPET_COUNTER, %ecx
-  rdtsc
-  sub %esi, %eax
-  sub %ebx, %ecx
-  SAY "clock ticks="
-  SAY_HEX %eax
-  SAY " hpet="
-  SAY_HEX %ecx
-  SAY "\n"
+  SAY_CLOCK
   call take_byte
   mov $choices, %esi
 2: cmp %al, (%esi)
@@ -98,15 +75,6 @@ ask:
   call take_byte
   call take_byte
   LEAVE 0
-
-take_byte:
-  mov $COM1_LINE_STATUS, %edx
-  1: in %dx, %al
-  test $COM1_DATA_READY, %al
-  jz 1b
-  mov $COM1_DATA, %edx
-  in %dx, %al
-  ret
 
 /* AL must be the low byte of EBP. */
 expect_byte:

@@ -1,12 +1,9 @@
 /* A Multiboot 1 kernel that does not survive: TRIPLE_FAULT and TASK_SWITCH say of what it dies. */
 #include "integration_tests/boot_kernels/print.inc"
 
-#define HEADER_MAGIC 0x1badb002
 #define AVAILABLE_TSS 0x89
 
-  .section .header, "a"
-  .balign 4
-  .long HEADER_MAGIC, 0, -HEADER_MAGIC
+  MULTIBOOT_HEADER
 
   .text
   .code32

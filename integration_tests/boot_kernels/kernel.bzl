@@ -2,7 +2,7 @@
 
 _FOLDER = "//integration_tests/boot_kernels:"
 
-def hv_boot_kernel(name, src, bits, entry = "start", defines = [], flat = False):
+def hv_boot_kernel(name, src, bits, entry = "start", defines = [], flat = False, includes = []):
     """Makes the file `name`.
 
     Args:
@@ -11,6 +11,7 @@ def hv_boot_kernel(name, src, bits, entry = "start", defines = [], flat = False)
       bits: 32 or 64, of the ELF file.
       entry: symbol of the ELF entry.
       defines: preprocessor macros.
+      includes: further files that `src` includes.
       flat: take the bare image out of the ELF file.
     """
     native.genrule(
@@ -20,7 +21,7 @@ def hv_boot_kernel(name, src, bits, entry = "start", defines = [], flat = False)
             _FOLDER + "kernel.lds",
             _FOLDER + "print.inc",
             _FOLDER + "timer_interrupts.inc",
-        ],
+        ] + includes,
         outs = [name],
         cmd = " && ".join([
             "work=$$(mktemp -d)",

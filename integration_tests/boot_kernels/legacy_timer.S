@@ -4,7 +4,6 @@
 #include "integration_tests/boot_kernels/print.inc"
 #include "integration_tests/boot_kernels/timer_interrupts.inc"
 
-#define HEADER_MAGIC 0x1badb002
 #define TICKS 2000
 #define DIVISOR 596 /* 0.5 ms */
 
@@ -20,9 +19,7 @@
   9993:
 .endm
 
-  .section .header, "a"
-  .balign 4
-  .long HEADER_MAGIC, 0, -HEADER_MAGIC
+  MULTIBOOT_HEADER
 
   .text
   .code32

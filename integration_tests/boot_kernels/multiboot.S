@@ -2,7 +2,6 @@
  * it has no address fields; with FLAT it is a bare image placed by them. */
 #include "integration_tests/boot_kernels/print.inc"
 
-#define HEADER_MAGIC 0x1badb002
 #define PAGE_ALIGNED_MODULES 0x1
 #define MEMORY_INFORMATION 0x2
 #define ADDRESS_FIELDS 0x10000

@@ -6,9 +6,6 @@
 #include "integration_tests/boot_kernels/print.inc"
 #include "integration_tests/boot_kernels/timer_interrupts.inc"
 
-#define HEADER_MAGIC 0x1badb002
-
-#define COM1_DATA_READY 0x01
 #define COM1_SCRATCH 0x3ff
 #define CMOS_INDEX 0x70
 #define CMOS_DATA 0x71
@@ -49,9 +46,7 @@
   9996:
 .endm
 
-  .section .header, "a"
-  .balign 4
-  .long HEADER_MAGIC, 0, -HEADER_MAGIC
+  MULTIBOOT_HEADER
 
   .text
   .code32
@@ -86,15 +81,6 @@ round:
   call take_byte
   call take_byte
   LEAVE 0
-
-take_byte:
-  mov $COM1_LINE_STATUS, %dx
-  1: in %dx, %al
-  test $COM1_DATA_READY, %al
-  jz 1b
-  mov $COM1_DATA, %dx
-  in %dx, %al
-  ret
 
 go_round:
   /* timer_svc: a byte of CMOS memory. */
