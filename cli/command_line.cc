@@ -221,6 +221,16 @@ void AddOthers(CLI::App& app, Options& options) {
   AddMachine(console, options);
   console->add_flag("--all,-a", options.all_output,
                     "Begin with all output that is kept, not with the last lines");
+  CLI::App* replace =
+      app.add_subcommand("replace",
+                         "Put another process in a service's place while the guest runs: of a "
+                         "program that was renewed, "
+                         "or of one that is degraded, after what killed it was put right");
+  AddMachine(replace, options);
+  replace->add_option("service", options.service, "Its process name, e.g. timer_svc")->required();
+  AddMachine(app.add_subcommand(
+                 "start", "Let a machine's guest run; one that is stopped begins from power-on"),
+             options);
   AddMachine(app.add_subcommand("pause", "Make a guest stand still"), options);
   AddMachine(app.add_subcommand("resume", "Let a paused guest go on"), options);
   CLI::App* stop = app.add_subcommand(

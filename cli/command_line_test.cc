@@ -53,6 +53,13 @@ TEST(CommandLineTest, MemoryIsShownOrChangedInOneWayAtATime) {
   }
 }
 
+TEST(CommandLineTest, ReplaceTakesAMachineAndAService) {
+  const Options options = Parse("replace vm timer_svc");
+  EXPECT_EQ(options.name, "vm");
+  EXPECT_EQ(options.service, "timer_svc");
+  EXPECT_THROW(Parse("replace vm"), CLI::ParseError);
+}
+
 TEST(CommandLineTest, InspectTranslatesForOneVcpu) {
   const Options options = Parse("inspect vm --translate ffffffff81000000 --vcpu 3");
   EXPECT_EQ(options.translate, "ffffffff81000000");

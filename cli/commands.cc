@@ -101,6 +101,13 @@ StatusOrExit Remove(HvdClient& client, const Options& options) {
                 [](const hv::v1::DeleteMachineResponse&) { return std::string(); });
 }
 
+StatusOrExit ReplaceService(HvdClient& client, const Options& options) {
+  auto request = About<hv::v1::ReplaceServiceRequest>(options);
+  request.set_service(options.service);
+  return Answer(client.Call(&Stub::ReplaceService, request), options,
+                [](const hv::v1::ReplaceServiceResponse&) { return std::string(); });
+}
+
 StatusOrExit Wait(HvdClient& client, const Options& options) {
   MachineWatch watch(client, options.name, [] {});
   const auto exit = watch.Wait();
@@ -196,6 +203,10 @@ StatusOrExit Converse(const std::string& command, const std::string& verb, HvdCl
                   options, ShowServices);
   }
   if (command == "console") return AttachConsole(client, options, signals);
+  if (command == "replace") return ReplaceService(client, options);
+  if (command == "start") {
+    return Change(client, options, About<hv::v1::StartMachineRequest>(options), &Stub::Start);
+  }
   if (command == "pause") {
     return Change(client, options, About<hv::v1::PauseMachineRequest>(options), &Stub::Pause);
   }

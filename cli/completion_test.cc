@@ -26,7 +26,7 @@ std::string Offered(const std::string& words) {
 }
 
 TEST(CompletionTest, CommandsAreOffered) {
-  EXPECT_EQ(Offered("hvctl s"), "services stop stats\n");
+  EXPECT_EQ(Offered("hvctl s"), "services start stop stats\n");
   EXPECT_EQ(Offered("hvctl --json ve"), "version\n");
 }
 

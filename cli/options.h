@@ -57,6 +57,7 @@ struct Options {
   bool all_output = false;      // console
   uint32_t grace_seconds = 30;  // stop
   bool force = false;           // stop, rm
+  std::string service;          // replace
   double interval_seconds = 0;  // stats
   std::string shell;            // completion
   FaultOptions fault;

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/check.h"
+#include "hvd/time_slice.h"
 
 namespace hv::hvd {
 namespace {
@@ -114,6 +115,7 @@ void EventLoop::Fire(Id id, std::unique_lock<std::mutex>& lock) {
 
 void EventLoop::Run() {
   prctl(PR_SET_NAME, "hvd events");
+  AskForTimeSlice(0, kPromptSlice);
   std::array<epoll_event, 16> events;
   std::unique_lock lock(mutex_);
   while (!stopping_) {

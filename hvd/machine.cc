@@ -212,6 +212,13 @@ absl::StatusOr<std::vector<hv::v1::ServiceStatus>> Machine::Services() {
   });
 }
 
+absl::Status Machine::ReplaceService(const std::string& service) {
+  return queue_.Run([&] {
+    if (instance() == nullptr) return WrongState("given another service", "it has no processes");
+    return instance()->ReplaceService(service);
+  });
+}
+
 absl::StatusOr<hv::v1::KernelGetStatsResponse> Machine::Stats() {
   return queue_.Run([this]() -> absl::StatusOr<hv::v1::KernelGetStatsResponse> {
     if (instance() == nullptr) return WrongState("looked into", "it has no processes");

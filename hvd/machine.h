@@ -54,6 +54,7 @@ class Machine {
   hv::v1::Event CurrentEvent() const;
   // FailedPrecondition: it has no processes.
   absl::StatusOr<std::vector<hv::v1::ServiceStatus>> Services();
+  absl::Status ReplaceService(const std::string& service);
   absl::StatusOr<hv::v1::KernelGetStatsResponse> Stats();
   // A running guest is paused for the moment.
   absl::StatusOr<std::vector<hv::v1::Registers>> Registers();

@@ -5,9 +5,9 @@
 #include "abi/endpoint.h"
 #include "abi/state.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 #include "hvd/fault_plan.h"
 #include "hvd/fault_table.h"
+#include "hvd/topology.h"
 #include "ring/shared_store.h"
 #include "service/role_name.h"
 
@@ -28,14 +28,6 @@ std::map<std::string, uint32_t> MachineFaults::Epochs() const {
   return epochs;
 }
 
-absl::StatusOr<uint32_t> MachineFaults::Find(const std::string& service) const {
-  for (const uint32_t endpoint : services_) {
-    if (service::EndpointName(endpoint) == service) return endpoint;
-  }
-  return absl::NotFoundError(absl::StrCat("service '", service, "': the machine has ",
-                                          absl::StrJoin(ServiceNames(), ", ")));
-}
-
 absl::StatusOr<hv::v1::Fault> MachineFaults::Set(const hv::v1::Fault& fault) {
   hv::v1::Fault shown = fault;
   shown.set_passes(0);
@@ -46,7 +38,7 @@ absl::StatusOr<hv::v1::Fault> MachineFaults::Set(const hv::v1::Fault& fault) {
     shown.set_fired(1);
     return shown;
   }
-  const auto endpoint = Find(fault.service());
+  const auto endpoint = ServiceNamed(services_, fault.service());
   if (!endpoint.ok()) return endpoint.status();
   auto plan = PlanOf(fault);
   if (!plan.ok()) return plan.status();
@@ -74,7 +66,7 @@ absl::Status MachineFaults::Hit(const hv::v1::Fault& fault) {
     kernel_.Signal(*signal);
     return absl::OkStatus();
   }
-  const auto endpoint = Find(fault.service());
+  const auto endpoint = ServiceNamed(services_, fault.service());
   if (!endpoint.ok()) return endpoint.status();
   return supervisor_.Signal(*endpoint, *signal);
 }

@@ -37,7 +37,6 @@ class MachineFaults {
   std::map<std::string, uint32_t> Epochs() const;
 
  private:
-  absl::StatusOr<uint32_t> Find(const std::string& service) const;
   uint32_t NextId();
   absl::Status Hit(const hv::v1::Fault& fault);
 

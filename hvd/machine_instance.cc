@@ -26,6 +26,7 @@ constexpr uint32_t kFirstEpoch = 1;
 // A process starts in tens of milliseconds; on a host with too much to do, later.
 constexpr std::chrono::milliseconds kStartTimeout{20'000};
 constexpr std::chrono::milliseconds kDescribeTimeout{500};
+constexpr std::chrono::milliseconds kReplaceTimeout{10000};
 // How long the last output of a guest that has ended may take through serial_svc.
 constexpr std::chrono::milliseconds kDrainTimeout{1000};
 constexpr std::chrono::milliseconds kDrainPoll{1};
@@ -188,6 +189,12 @@ std::vector<hv::v1::ServiceStatus> MachineInstance::Services() {
   for (auto& status : supervisor_->Status()) all.push_back(std::move(status));
   all.push_back(HostStatus());
   return all;
+}
+
+absl::Status MachineInstance::ReplaceService(const std::string& name) {
+  const auto endpoint = ServiceNamed(PlanTopology(plan_.cpus).services, name);
+  if (!endpoint.ok()) return endpoint.status();
+  return supervisor_->Renew(*endpoint, kReplaceTimeout);
 }
 
 // hvd itself, as far as it is a part of the machine.

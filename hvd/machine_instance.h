@@ -72,6 +72,8 @@ class MachineInstance {
   }
   // hv_kernel first, hvd last.
   std::vector<hv::v1::ServiceStatus> Services();
+  // As MachineService.ReplaceService; NotFound names the services there are.
+  absl::Status ReplaceService(const std::string& name);
   std::vector<std::string> Degraded() const { return supervisor_->Degraded(); }
   const std::string& engine() const { return plan_.engine; }
 

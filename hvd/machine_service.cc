@@ -174,6 +174,14 @@ grpc::Status MachineService::ListServices(grpc::ServerContext*,
   return grpc::Status::OK;
 }
 
+grpc::Status MachineService::ReplaceService(grpc::ServerContext*,
+                                            const hv::v1::ReplaceServiceRequest* request,
+                                            hv::v1::ReplaceServiceResponse*) {
+  const auto machine = registry_.Find(request->name());
+  if (!machine.ok()) return service::ToGrpc(machine.status());
+  return service::ToGrpc((*machine)->ReplaceService(request->service()));
+}
+
 grpc::Status MachineService::GetStats(grpc::ServerContext*,
                                       const hv::v1::GetMachineStatsRequest* request,
                                       hv::v1::GetMachineStatsResponse* response) {

@@ -33,6 +33,8 @@ class MachineService final : public MachineServiceBase {
                    hv::v1::GetMachineResponse* response) override;
   grpc::Status ListServices(grpc::ServerContext*, const hv::v1::ListServicesRequest* request,
                             hv::v1::ListServicesResponse* response) override;
+  grpc::Status ReplaceService(grpc::ServerContext*, const hv::v1::ReplaceServiceRequest* request,
+                              hv::v1::ReplaceServiceResponse* response) override;
   grpc::Status GetStats(grpc::ServerContext*, const hv::v1::GetMachineStatsRequest* request,
                         hv::v1::GetMachineStatsResponse* response) override;
   grpc::Status SetDirtyLogging(grpc::ServerContext*, const hv::v1::SetDirtyLoggingRequest* request,

@@ -53,6 +53,47 @@ TEST_F(MachineSupervisionTest, AServiceThatNeverDoesAnythingEndsDegradedAndIsSho
   EXPECT_EQ(StateOf(*machine), hv::v1::MACHINE_STATE_RUNNING) << "the operator decides";
 }
 
+TEST_F(MachineSupervisionTest, AServiceIsReplacedOnRequestByAProcessStartedSince) {
+  const auto machine = CreateAndStart();
+  const auto first = launcher_.Await("timer_svc");
+  const int launched = launcher_.launched();
+  ASSERT_EQ(machine->ReplaceService("timer_svc"), absl::OkStatus());
+  EXPECT_EQ(AwaitEvent(hv::v1::EVENT_KIND_SERVICE_DIED).message(),
+            "replaced on request, killed by signal 9 (Killed)");
+  const auto second = launcher_.Find("timer_svc");
+  ASSERT_NE(second, nullptr);
+  EXPECT_GT(second->pid(), first->pid());
+  EXPECT_EQ(second->AwaitAttached()->manifest().epoch(), 2u);
+  EXPECT_GT(launcher_.launched(), launched);
+  EXPECT_EQ(StateOf(*machine), hv::v1::MACHINE_STATE_RUNNING);
+}
+
+TEST_F(MachineSupervisionTest, ADegradedServiceIsTriedAnewOnRequest) {
+  const auto machine = CreateAndStart();
+  {
+    const auto first = launcher_.Await("power_svc");
+    launcher_.die_attached.insert("power_svc");
+    first->Die(kSegv);
+  }
+  AwaitEvent(hv::v1::EVENT_KIND_DEGRADED);
+  const absl::Status still_broken = machine->ReplaceService("power_svc");
+  EXPECT_EQ(still_broken.code(), absl::StatusCode::kUnavailable) << still_broken;
+  AwaitEvent(hv::v1::EVENT_KIND_DEGRADED);
+  launcher_.die_attached.clear();
+  EXPECT_EQ(machine->ReplaceService("power_svc"), absl::OkStatus());
+  EXPECT_EQ(machine->Show().degraded_size(), 0);
+  EXPECT_EQ(launcher_.alive(), kParts);
+}
+
+TEST_F(MachineSupervisionTest, WhatCannotBeReplacedOnRequestIsNamed) {
+  const auto machine = CreateAndStart();
+  const absl::Status status = machine->ReplaceService("hv_kernel");
+  EXPECT_EQ(status.code(), absl::StatusCode::kNotFound);
+  EXPECT_EQ(status.message(),
+            "service 'hv_kernel': the machine has vcpu_svc, mmu_svc, ioapic_svc, timer_svc, "
+            "serial_svc, power_svc");
+}
+
 TEST_F(MachineSupervisionTest, AServiceThatWorksIsReplacedHoweverOftenItDies) {
   CreateAndStart();
   int pid = 0;

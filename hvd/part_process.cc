@@ -7,6 +7,7 @@
 
 #include "abi/endpoint.h"
 #include "absl/strings/str_cat.h"
+#include "hvd/time_slice.h"
 #include "service/attachment.h"
 #include "service/control_server.h"
 #include "service/role_name.h"
@@ -27,6 +28,7 @@ absl::StatusOr<LaunchedPart> LaunchPart(Launcher& launcher, uint32_t endpoint, i
   auto process =
       launcher.Launch(service::RoleName(HV_ENDPOINT_ROLE(endpoint)), sockets->theirs.get(), log);
   if (!process.ok()) return process.status();
+  (*process)->AskForTimeSlice(kPatientSlice);
   return LaunchedPart{*std::move(process), std::move(sockets->ours), {}};
 }
 
@@ -37,6 +39,7 @@ absl::StatusOr<UniqueFd> AttachPart(LaunchedPart& part, const MachinePlan& plan,
   if (!control.ok()) return control.status();
   const PreparedManifest prepared =
       PrepareManifest(plan, segments, endpoint, epoch, control->theirs.get());
+  part.process->AskForTimeSlice(kPromptSlice);
   records.PutPart(endpoint, epoch, *part.process, control->ours.get());
   if (auto status =
           service::SendManifest(part.manifest_socket.get(), prepared.manifest, prepared.fds);

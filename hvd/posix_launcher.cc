@@ -16,6 +16,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/check.h"
 #include "base/unique_fd.h"
+#include "hvd/time_slice.h"
 
 namespace hv::hvd {
 namespace {
@@ -32,6 +33,9 @@ class PosixProcess : public Process {
   pid_t pid() const override { return pid_; }
   int death_fd() const override { return pidfd_.get(); }
   ProcessActivity activity() const override { return ReadProcessActivity(pid_); }
+  void AskForTimeSlice(std::chrono::nanoseconds slice) override {
+    if (!end_) hvd::AskForTimeSlice(pid_, slice);
+  }
   void Signal(int signal) override {
     // Through the pidfd: never a stranger that was given the same number.
     if (!end_) syscall(SYS_pidfd_send_signal, pidfd_.get(), signal, nullptr, 0);

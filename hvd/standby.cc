@@ -7,7 +7,9 @@ namespace hv::hvd {
 namespace {
 
 // A process that dies before it has done anything is not started over and over.
-constexpr std::chrono::seconds kRetry{1};
+constexpr std::chrono::milliseconds kRetry{1000};
+// By then a successor has recovered and whoever waited for it has gone on.
+constexpr std::chrono::milliseconds kSoon{10};
 
 }  // namespace
 
@@ -16,12 +18,15 @@ Standby::Standby(EventLoop& loop, Launcher& launcher, uint32_t endpoint, int log
 
 Standby::~Standby() {
   EventLoop::Id watch;
+  EventLoop::Id later;
   {
     std::lock_guard lock(mutex_);
     stopping_ = true;
     watch = watch_;
+    later = later_;
   }
   loop_.Cancel(watch);
+  loop_.Cancel(later);
 }
 
 void Standby::Prepare() {
@@ -29,11 +34,25 @@ void Standby::Prepare() {
   PrepareLocked();
 }
 
+void Standby::PrepareSoon() {
+  std::lock_guard lock(mutex_);
+  PrepareLater(kSoon);
+}
+
+void Standby::PrepareLater(std::chrono::milliseconds delay) {
+  if (stopping_ || later_ != EventLoop::kNone) return;
+  later_ = loop_.After(delay, [this] {
+    std::lock_guard lock(mutex_);
+    later_ = EventLoop::kNone;
+    PrepareLocked();
+  });
+}
+
 void Standby::PrepareLocked() {
   if (stopping_ || part_.process) return;
   auto part = LaunchPart(launcher_, endpoint_, log_);
   if (!part.ok()) {  // the host is short of something: a successor will be started when needed
-    watch_ = loop_.After(kRetry, [this] { Prepare(); });
+    PrepareLater(kRetry);
     return;
   }
   part_ = *std::move(part);
@@ -62,7 +81,8 @@ void Standby::OnDeath() {
   std::lock_guard lock(mutex_);
   if (stopping_ || !part_.process) return;
   part_ = {};
-  watch_ = loop_.After(kRetry, [this] { Prepare(); });
+  watch_ = EventLoop::kNone;
+  PrepareLater(kRetry);
 }
 
 }  // namespace hv::hvd

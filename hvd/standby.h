@@ -26,6 +26,8 @@ class Standby {
 
   // Starts a process if none waits.
   void Prepare();
+  // Does so in a moment: starting takes processor time that somebody needs more just now.
+  void PrepareSoon();
   // Hands over the one that waits; nullopt: there is none at present.
   std::optional<LaunchedPart> Take();
   // 0: none waits.
@@ -33,8 +35,9 @@ class Standby {
 
  private:
   void OnDeath();
-  // REQUIRES: mutex_ is held.
+  // Both REQUIRE that mutex_ is held.
   void PrepareLocked();
+  void PrepareLater(std::chrono::milliseconds delay);
 
   EventLoop& loop_;
   Launcher& launcher_;
@@ -42,7 +45,8 @@ class Standby {
   const int log_;
   mutable std::mutex mutex_;
   LaunchedPart part_;
-  EventLoop::Id watch_ = EventLoop::kNone;  // for its death, or for the next try
+  EventLoop::Id watch_ = EventLoop::kNone;  // for its death
+  EventLoop::Id later_ = EventLoop::kNone;  // for PrepareLater, while that is due
   bool stopping_ = false;
 };
 

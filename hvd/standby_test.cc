@@ -60,6 +60,24 @@ TEST_F(StandbyTest, OneThatDiesWhileItWaitsIsReplaced) {
   EXPECT_EQ(launcher_.alive(), 1);
 }
 
+TEST_F(StandbyTest, OneCanBePreparedSoon) {
+  standby_->PrepareSoon();
+  standby_->PrepareSoon();
+  while (launcher_.launched() == 0) std::this_thread::yield();
+  standby_->PrepareSoon();
+  EXPECT_TRUE(standby_->Take().has_value());
+}
+
+TEST_F(StandbyTest, WhatWasToComeDoesNotOutliveIt) {
+  standby_->Prepare();
+  launcher_.Find("timer_svc")->Die({.by_signal = true, .code = 9});
+  while (standby_->pid() != 0) std::this_thread::yield();
+  standby_->Prepare();  // while the retry after the death is still due
+  standby_->PrepareSoon();
+  standby_.reset();
+  EXPECT_EQ(launcher_.alive(), 0);
+}
+
 TEST_F(StandbyTest, WhatCannotBeStartedLeavesNobodyWaiting) {
   launcher_.missing = {"timer_svc"};
   standby_->Prepare();

@@ -82,6 +82,7 @@ absl::Status Supervisor::Attach(Slot& slot) {
   slot.hang = HangDetector(parts_.plan.hang_timeout);
   slot.attached_at = EventLoop::Clock::now();
   slot.state = State::kRunning;
+  changed_.notify_all();
   return absl::OkStatus();
 }
 
@@ -165,21 +166,23 @@ void Supervisor::Replace(size_t index) {
   {
     std::lock_guard lock(mutex_);
     if (stopping_) return;
-    Slot& slot = *slots_[index];
-    const absl::Status status = Attach(slot);
-    if (status.ok()) {
-      slot.watch = parts_.loop.WhenReadable(slot.part.process->death_fd(),
-                                            [this, index] { OnDeath(index); });
-      events.push_back({hv::v1::EVENT_KIND_SERVICE_REPLACED, slot.endpoint,
-                        absl::StrCat("by pid ", slot.part.process->pid(), ", epoch ", slot.epoch)});
-      if (slot.standby) slot.standby->Prepare();
-    } else {
-      slot.last_end = std::string(status.message());
-      slot.part = {};
-      Retry(slot, index, events, /*did_something=*/false);
-    }
+    AttachSuccessor(*slots_[index], index, events);
   }
   for (const ServiceEvent& event : events) parts_.on_event(event);
+}
+
+void Supervisor::AttachSuccessor(Slot& slot, size_t index, std::vector<ServiceEvent>& events) {
+  if (const absl::Status status = Attach(slot); !status.ok()) {
+    slot.last_end = std::string(status.message());
+    slot.part = {};
+    Retry(slot, index, events, /*did_something=*/false);
+    return;
+  }
+  slot.watch =
+      parts_.loop.WhenReadable(slot.part.process->death_fd(), [this, index] { OnDeath(index); });
+  events.push_back({hv::v1::EVENT_KIND_SERVICE_REPLACED, slot.endpoint,
+                    absl::StrCat("by pid ", slot.part.process->pid(), ", epoch ", slot.epoch)});
+  if (slot.standby) slot.standby->PrepareSoon();
 }
 
 void Supervisor::Retry(Slot& slot, size_t index, std::vector<ServiceEvent>& events,
@@ -187,12 +190,15 @@ void Supervisor::Retry(Slot& slot, size_t index, std::vector<ServiceEvent>& even
   const auto delay = slot.policy.OnDeath(did_something);
   if (!delay) {
     slot.state = State::kDegraded;
+    changed_.notify_all();
     events.push_back(
         {hv::v1::EVENT_KIND_DEGRADED, slot.endpoint,
          absl::StrCat("died ", slot.policy.fruitless_deaths(),
                       " times in a row without doing anything, last: ", slot.last_end)});
     return;
   }
+  // At once is now, before anybody is told.
+  if (delay->count() == 0) return AttachSuccessor(slot, index, events);
   slot.watch = parts_.loop.After(*delay, [this, index] { Replace(index); });
 }
 
@@ -227,11 +233,11 @@ void Supervisor::LookForHang(Slot& slot) {
   const ProcessActivity activity = slot.part.process->activity();
   if (IsStarting(slot, progress.heartbeat) && activity.state != kStopped) return;
   if (!slot.hang.Hangs(activity)) return;
-  EndHung(slot,
-          absl::StrCat("hung with work to do for ", parts_.plan.hang_timeout.count(), " ms, "));
+  EndDeliberately(
+      slot, absl::StrCat("hung with work to do for ", parts_.plan.hang_timeout.count(), " ms, "));
 }
 
-void Supervisor::EndHung(Slot& slot, std::string why) {
+void Supervisor::EndDeliberately(Slot& slot, std::string why) {
   slot.killed_for = std::move(why);
   LookForRecovery(slot);
   slot.failover = {.detected_ns = clock_.NowNs()};
@@ -255,7 +261,7 @@ void Supervisor::OnControlHang(uint32_t endpoint, uint32_t epoch) {
   for (const auto& slot : slots_) {
     const bool same = slot->endpoint == endpoint && slot->epoch == epoch &&
                       slot->state == State::kRunning && slot->killed_for.empty();
-    if (same) EndHung(*slot, "hung on its control endpoint, ");
+    if (same) EndDeliberately(*slot, "hung on its control endpoint, ");
   }
 }
 
@@ -357,23 +363,66 @@ std::vector<hv::v1::ServiceStatus> Supervisor::Status() {
   return all;
 }
 
+size_t Supervisor::IndexOf(uint32_t endpoint) const {
+  for (size_t index = 0; index < slots_.size(); ++index) {
+    if (slots_[index]->endpoint == endpoint) return index;
+  }
+  CHECK(false);  // REQUIRES: a service of the machine
+}
+
 absl::Status Supervisor::Signal(uint32_t endpoint, int signal) {
   std::lock_guard lock(mutex_);
-  for (const auto& slot : slots_) {
-    if (slot->endpoint != endpoint || !slot->part.process) continue;
-    slot->part.process->Signal(signal);
-    return absl::OkStatus();
+  const Slot& slot = *slots_[IndexOf(endpoint)];
+  if (!slot.part.process) {
+    return absl::UnavailableError(absl::StrCat(service::EndpointName(endpoint),
+                                               " has no process at present: it is being replaced"));
   }
-  return absl::UnavailableError(absl::StrCat(service::EndpointName(endpoint),
-                                             " has no process at present: it is being replaced"));
+  slot.part.process->Signal(signal);
+  return absl::OkStatus();
+}
+
+void Supervisor::BeginRenewal(size_t index) {
+  Slot& slot = *slots_[index];
+  slot.policy = {};
+  if (slot.state == State::kRunning && slot.killed_for.empty()) {
+    EndDeliberately(slot, "replaced on request, ");
+  } else if (slot.state == State::kDegraded) {
+    slot.state = State::kWaiting;
+    slot.watch = parts_.loop.After({}, [this, index] { Replace(index); });
+  }
+}
+
+absl::Status Supervisor::Renew(uint32_t endpoint, std::chrono::milliseconds timeout) {
+  const auto deadline = EventLoop::Clock::now() + timeout;
+  const size_t index = IndexOf(endpoint);
+  const Slot& slot = *slots_[index];
+  if (slot.standby) slot.standby->Take();  // and ends it: its program may be the old one
+  std::unique_lock lock(mutex_);
+  auto client = slot.client;  // that of the process which is to end
+  BeginRenewal(index);
+  const auto settled = [&] {
+    return slot.state == State::kDegraded || (slot.client && slot.client != client);
+  };
+  while (changed_.wait_until(lock, deadline, settled)) {
+    if (slot.state == State::kDegraded) {
+      return absl::UnavailableError(
+          absl::StrCat(service::EndpointName(endpoint), " keeps dying, last: ", slot.last_end));
+    }
+    client = slot.client;
+    lock.unlock();
+    const absl::Status works = client->AwaitLoop(
+        std::chrono::duration_cast<std::chrono::milliseconds>(deadline - EventLoop::Clock::now()));
+    if (works.ok()) return works;
+    lock.lock();
+  }
+  return absl::DeadlineExceededError(absl::StrCat(service::EndpointName(endpoint),
+                                                  " had no successor that works after ",
+                                                  timeout.count(), " ms, last: ", slot.last_end));
 }
 
 std::shared_ptr<ServiceClient> Supervisor::Client(uint32_t endpoint) const {
   std::lock_guard lock(mutex_);
-  for (const auto& slot : slots_) {
-    if (slot->endpoint == endpoint) return slot->client;
-  }
-  return nullptr;
+  return slots_[IndexOf(endpoint)]->client;
 }
 
 std::vector<std::string> Supervisor::Degraded() const {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <chrono>
+#include <condition_variable>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -68,6 +69,10 @@ class Supervisor {
   std::vector<hv::v1::ServiceStatus> Status();
   // Sends the present process of a service a signal. Unavailable: there is none at present.
   absl::Status Signal(uint32_t endpoint, int signal);
+  // Ends the present process of a service, if there is one, and returns once a successor works; one
+  // that had been given up is tried anew. Unavailable: the successors keep dying. DeadlineExceeded:
+  // none was there in time.
+  absl::Status Renew(uint32_t endpoint, std::chrono::milliseconds timeout);
   // The connection to the present process of a service; null while there is none.
   std::shared_ptr<ServiceClient> Client(uint32_t endpoint) const;
   // In words, for each service that is given up.
@@ -99,18 +104,21 @@ class Supervisor {
     double received_per_second = 0;
   };
 
+  size_t IndexOf(uint32_t endpoint) const;
+  void BeginRenewal(size_t index);
   absl::Status Attach(Slot& slot);
   absl::StatusOr<UniqueFd> AttachProcess(Slot& slot);
   void Adopt(Slot& slot, RemainingPart part);
   void OnDeath(size_t index);
   void Replace(size_t index);
+  void AttachSuccessor(Slot& slot, size_t index, std::vector<ServiceEvent>& events);
   void Retry(Slot& slot, size_t index, std::vector<ServiceEvent>& events, bool did_something);
   void SampleRates();
   void LookAround();
   void LookForHang(Slot& slot);
   void WatchControl();
   std::vector<ControlWatch::Subject> WhomToAsk() const;
-  void EndHung(Slot& slot, std::string why);
+  void EndDeliberately(Slot& slot, std::string why);
   void OnControlHang(uint32_t endpoint, uint32_t epoch);
   void LookForRecovery(Slot& slot);
   void LookForQuarantine(Slot& slot, std::vector<ServiceEvent>& events);
@@ -121,6 +129,7 @@ class Supervisor {
   const Parts parts_;
   service::MachineClock clock_;  // the event loop's thread
   mutable std::mutex mutex_;
+  std::condition_variable changed_;  // a slot has a process, or is given up
   std::vector<std::unique_ptr<Slot>> slots_;
   std::unique_ptr<ControlWatch> control_watch_;  // once all are ready
   bool stopping_ = false;

@@ -4,6 +4,9 @@
 
 #include "abi/endpoint.h"
 #include "abi/state.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "service/role_name.h"
 
 namespace hv::hvd {
 namespace {
@@ -68,6 +71,17 @@ Topology PlanTopology(uint32_t cpus) { return Planner(cpus).Plan(); }
 
 uint32_t ProcessOf(uint32_t endpoint) {
   return HV_ENDPOINT_ROLE(endpoint) == HV_ROLE_KERNEL ? HV_ENDPOINT(HV_ROLE_KERNEL, 0) : endpoint;
+}
+
+absl::StatusOr<uint32_t> ServiceNamed(const std::vector<uint32_t>& services,
+                                      const std::string& name) {
+  std::vector<std::string> names;
+  for (const uint32_t service : services) {
+    names.push_back(service::EndpointName(service));
+    if (names.back() == name) return service;
+  }
+  return absl::NotFoundError(
+      absl::StrCat("service '", name, "': the machine has ", absl::StrJoin(names, ", ")));
 }
 
 }  // namespace hv::hvd

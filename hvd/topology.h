@@ -2,7 +2,10 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <vector>
+
+#include "absl/status/statusor.h"
 
 namespace hv::hvd {
 
@@ -28,5 +31,9 @@ Topology PlanTopology(uint32_t cpus);
 
 // The process an endpoint lives in: hv_kernel's vCPUs share HV_ENDPOINT(HV_ROLE_KERNEL, 0).
 uint32_t ProcessOf(uint32_t endpoint);
+
+// The one of `services` whose process has that name. NotFound names those there are.
+absl::StatusOr<uint32_t> ServiceNamed(const std::vector<uint32_t>& services,
+                                      const std::string& name);
 
 }  // namespace hv::hvd

@@ -67,7 +67,39 @@ TEST_F(ControlTest, StatsCountExitsByReasonAndService) {
   EXPECT_TRUE(Contains(json.output, "\"vcpus\": ["));
 }
 
-TEST_F(ControlTest, StoppedMachinesAreGoneAndCanBeStartedOver) {
+TEST_F(ControlTest, ServicesAreReplacedOnRequestWhileTheGuestRuns) {
+  Boot();
+  for (const char* service :
+       {"vcpu_svc", "mmu_svc", "ioapic_svc", "timer_svc", "serial_svc", "power_svc"}) {
+    const auto replaced = hvctl_.Run({"replace", "vm", service});
+    EXPECT_EQ(replaced.status, 0) << service << replaced.errors;
+  }
+  EXPECT_EQ(hvctl_.Run({"replace", "vm", "hv_kernel"}).status, 4);
+  EXPECT_EQ(hvctl_.Run({"replace", "vm", "disk_svc"}).status, 4);
+  const auto services = hvctl_.Run({"services", "vm", "--json"});
+  size_t second_epochs = 0;
+  for (size_t at = 0; (at = services.output.find("\"epoch\": 2", at)) != std::string::npos; ++at) {
+    ++second_epochs;
+  }
+  EXPECT_EQ(second_epochs, 6u) << services.output;
+  const auto console = hvctl_.Start({"console", "vm"}, true);
+  console->Type("echo alive $((1 + 1))\r");
+  EXPECT_TRUE(console->Expect("alive 2"));
+}
+
+TEST_F(ControlTest, AStoppedMachineStartsFromPowerOn) {
+  Boot();
+  ASSERT_EQ(hvctl_.Run({"stop", "vm", "--force"}).status, 0);
+  ASSERT_EQ(hvctl_.Run({"start", "vm"}).status, 0);
+  const auto console = hvctl_.Start({"console", "vm", "--all"}, true);
+  for (const char* life : {"first", "second"}) {
+    EXPECT_TRUE(console->Expect("Linux version")) << life;
+    EXPECT_TRUE(console->Expect(kPrompt)) << life;
+  }
+  EXPECT_EQ(hvctl_.Run({"start", "vm"}).status, 4);  // it runs
+}
+
+TEST_F(ControlTest, StoppedMachinesAreGone) {
   Boot();
   const auto parts = Parts(hvctl_.HvdPid());
   ASSERT_EQ(hvctl_.Run({"stop", "vm", "--force"}).status, 0);

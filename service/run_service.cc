@@ -7,6 +7,8 @@
 
 #include <array>
 #include <cstdio>
+#include <functional>
+#include <semaphore>
 #include <thread>
 
 #include "service/control_server.h"
@@ -23,6 +25,32 @@
 namespace hv::service {
 namespace {
 
+// The thread of the control endpoint. It is started while nobody waits for this process, and so has
+// the patience hvd gives a standby (hvd/time_slice.h): once the guest waits, the loop comes first.
+class ControlThread {
+ public:
+  ControlThread()
+      : thread_([this] {
+          begun_.acquire();
+          if (serve_) serve_();
+        }) {}
+  ~ControlThread() {
+    if (!serve_) begun_.release();
+    thread_.join();
+  }
+  ControlThread(const ControlThread&) = delete;
+  // Once.
+  void Begin(std::function<void()> serve) {
+    serve_ = std::move(serve);
+    begun_.release();
+  }
+
+ private:
+  std::binary_semaphore begun_{0};
+  std::function<void()> serve_;
+  std::thread thread_;
+};
+
 // Everything up to the manifest is a standby's life: started, linked and shut in, with gRPC's
 // threads running, so that taking over is to map and go on.
 absl::Status Serve(const ServiceSpec& spec) {
@@ -30,6 +58,7 @@ absl::Status Serve(const ServiceSpec& spec) {
   EnterNamespaces(std::array{kManifestSocket}, sandbox);
   CloseSystemCalls(sandbox);
   grpc_init();
+  ControlThread control_thread;
 
   auto attached = Attachment::Receive(kManifestSocket);
   close(kManifestSocket);
@@ -67,14 +96,13 @@ absl::Status Serve(const ServiceSpec& spec) {
   std::vector<grpc::Service*> services{&service};
   for (const auto& one : extra) services.push_back(one.get());
   // The guest comes first: hvd is answered once the loop runs.
-  std::thread serve([&] {
+  control_thread.Begin([&] {
     ControlServer(services).ServeAllFrom(control.get());
     // Nobody is left to end or replace this process. It may end anywhere: that is what commits are
     // for.
     _exit(0);
   });
   loop.Run();
-  serve.join();
   return absl::OkStatus();
 }
 

@@ -35,10 +35,11 @@ constexpr uint32_t kLeaf1Edx =
 constexpr uint32_t kHtt = Bits({28});
 // Leaf 7 EBX: FSGSBASE, BMI1, AVX2, SMEP, BMI2, ERMS, INVPCID, RDSEED, ADX, SMAP, CLFLUSHOPT, CLWB,
 // SHA; TSC_ADJUST is there whatever the host has, the counter being the engine's. ECX: UMIP, GFNI,
-// VAES, VPCLMULQDQ, RDPID. EDX: FSRM.
+// VAES, VPCLMULQDQ, RDPID. EDX: FSRM, SERIALIZE. Subleaf 1 EAX: AVX-VNNI.
 constexpr uint32_t kLeaf7Ebx = Bits({0, 3, 5, 7, 8, 9, 10, 18, 19, 20, 23, 24, 29});
 constexpr uint32_t kLeaf7Ecx = Bits({2, 8, 9, 10, 22});
-constexpr uint32_t kLeaf7Edx = Bits({4});
+constexpr uint32_t kLeaf7Edx = Bits({4, 14});
+constexpr uint32_t kAvxVnni = Bits({4});
 constexpr uint32_t kTscAdjust = Bits({1});
 constexpr uint32_t kAvx2 = Bits({5}), kVectorAesAndClmul = Bits({9, 10});
 // Leaf 0DH.1: XSAVEOPT, XSAVEC. Not: XGETBV(1), XSAVES.
@@ -127,7 +128,9 @@ class Builder {
 
   void ExtendedFeatures() {
     const Registers host = Host(7);
-    Registers r{.ebx = (host.ebx & kLeaf7Ebx) | kTscAdjust,
+    const uint32_t last_subleaf = std::min(host.eax, 1u);
+    Registers r{.eax = last_subleaf,
+                .ebx = (host.ebx & kLeaf7Ebx) | kTscAdjust,
                 .ecx = host.ecx & kLeaf7Ecx,
                 .edx = host.edx & kLeaf7Edx};
     if (!avx_) {
@@ -135,6 +138,8 @@ class Builder {
       r.ecx &= ~kVectorAesAndClmul;
     }
     Add(7, 0, r);
+    if (last_subleaf < 1) return;
+    Add(7, 1, {.eax = avx_ ? Host(7, 1).eax & kAvxVnni : 0});
   }
 
   // Deterministic cache parameters: Intel's leaf 4, AMD's 8000001DH.

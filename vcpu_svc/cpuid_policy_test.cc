@@ -28,6 +28,7 @@ class FakeHost : public CpuidSource {
     leaves[{0, 0}] = name;
     leaves[{1, 0}] = {0x806f8, 0x12345678, kAllOnes, kAllOnes};
     leaves[{7, 0}] = {2, kAllOnes, kAllOnes, kAllOnes};
+    leaves[{7, 1}] = {kAllOnes, kAllOnes, kAllOnes, kAllOnes};
     leaves[{0xd, 0}] = {0x2e7, 2696, 2696, 0};
     leaves[{0xd, 1}] = {0x1f, 0, 0, 0};
     leaves[{0x80000000, 0}] = {0x80000021, name.ebx, name.ecx, name.edx};
@@ -100,11 +101,14 @@ TEST_F(CpuidPolicyTest, NothingIsShownThatIsMasked) {
     Build(*host, 1);
     EXPECT_EQ(At(1).ecx, 0xf7fa3203u);  // no MONITOR, VMX, SMX, PDCM, OSXSAVE
     EXPECT_EQ(At(1).edx, 0x078bbb7du);  // no VME, MCE, MCA, DS, ACPI, HTT, TM
-    EXPECT_EQ(At(7).eax, 0u);
+    EXPECT_EQ(At(7).eax, 1u);
     EXPECT_EQ(At(7).ebx, 0x219c07abu);  // no SGX, HLE, RTM, MPX, AVX-512
     EXPECT_EQ(At(7).ecx, 0x00400704u);  // no PKU, WAITPKG, CET, LA57
-    EXPECT_EQ(At(7).edx, 0x00000010u);  // no SPEC_CTRL, ARCH_CAPABILITIES, AMX
-    EXPECT_EQ(At(0xd, 1).eax, 3u);      // no XSAVES
+    EXPECT_EQ(At(7).edx, 0x00004010u);  // no TSXLDTRK, SPEC_CTRL, ARCH_CAPABILITIES, AMX
+    EXPECT_EQ(At(7, 1).eax, 0x10u);     // no AVX512_BF16, AMX_FP16, AVX_IFMA, LAM
+    EXPECT_EQ(At(7, 1).edx, 0u);        // no AVX_VNNI_INT8, AVX_NE_CONVERT, AVX10
+    EXPECT_FALSE(Has(7, 2));
+    EXPECT_EQ(At(0xd, 1).eax, 3u);  // no XSAVES
     EXPECT_EQ(At(0x80000007).edx, 1u << 8);
     EXPECT_EQ(At(0x80000008).ebx, 0u);
   }
@@ -142,6 +146,7 @@ TEST_F(CpuidPolicyTest, WithoutAvxNothingBuiltOnItRemains) {
     EXPECT_EQ(At(1).ecx & kBuiltOnAvx, 0u);
     EXPECT_EQ(At(7).ebx & 1u << 5, 0u);
     EXPECT_EQ(At(7).ecx & 0x600, 0u);
+    EXPECT_EQ(At(7, 1).eax, 0u);
     EXPECT_NE(At(7).ebx & 1u << 3, 0u);  // BMI1 needs none
     EXPECT_FALSE(Has(0xd, 2));
   };

@@ -37,7 +37,8 @@ const std::vector<Exclusion>& Table() {
         ZYDIS_MNEMONIC_ENCLS,     ZYDIS_MNEMONIC_ENQCMD,   ZYDIS_MNEMONIC_ENQCMDS,
         ZYDIS_MNEMONIC_MOVDIR64B, ZYDIS_MNEMONIC_MOVDIRI,  ZYDIS_MNEMONIC_CLUI,
         ZYDIS_MNEMONIC_STUI,      ZYDIS_MNEMONIC_TESTUI,   ZYDIS_MNEMONIC_UIRET,
-        ZYDIS_MNEMONIC_SENDUIPI,  ZYDIS_MNEMONIC_PTWRITE,  ZYDIS_MNEMONIC_HRESET}},
+        ZYDIS_MNEMONIC_SENDUIPI,  ZYDIS_MNEMONIC_PTWRITE,  ZYDIS_MNEMONIC_HRESET,
+        ZYDIS_MNEMONIC_XSUSLDTRK, ZYDIS_MNEMONIC_XRESLDTRK}},
       {"masked in CPUID: shadow stacks and bound registers",
        {ZYDIS_MNEMONIC_RDSSPD, ZYDIS_MNEMONIC_RDSSPQ, ZYDIS_MNEMONIC_INCSSPD,
         ZYDIS_MNEMONIC_INCSSPQ, ZYDIS_MNEMONIC_SAVEPREVSSP, ZYDIS_MNEMONIC_RSTORSSP,
@@ -64,6 +65,13 @@ bool LoadsSegment(const Form& form) {
   const bool old_pop =
       form.map == 0 && (form.opcode == 0x07 || form.opcode == 0x17 || form.opcode == 0x1f);
   return !form.vex && (mov || pop || (form.compatibility && old_pop));
+}
+
+bool PushesSegment(const Form& form) {
+  const bool old_push = form.map == 0 && (form.opcode == 0x06 || form.opcode == 0x0e ||
+                                          form.opcode == 0x16 || form.opcode == 0x1e);
+  const bool push = form.map == 1 && (form.opcode == 0xa0 || form.opcode == 0xa8);
+  return !form.vex && (old_push || push);
 }
 
 bool IsFarTransfer(const Form& form) {
@@ -110,6 +118,9 @@ const char* WhyExcluded(const Form& form) {
     case ZYDIS_ISA_EXT_KNC:
     case ZYDIS_ISA_EXT_KNCE:
     case ZYDIS_ISA_EXT_KNCV: return "masked in CPUID: AVX-512 state is not kept for the guest";
+    case ZYDIS_ISA_EXT_AMX_BF16:
+    case ZYDIS_ISA_EXT_AMX_INT8:
+    case ZYDIS_ISA_EXT_AMX_TILE: return "masked in CPUID: AMX tiles are not kept for the guest";
     case ZYDIS_ISA_EXT_SSE4A:
     case ZYDIS_ISA_EXT_FMA4:
     case ZYDIS_ISA_EXT_TBM:
@@ -121,11 +132,15 @@ const char* WhyExcluded(const Form& form) {
     case ZYDIS_ISA_EXT_AMD_INVLPGB:
     case ZYDIS_ISA_EXT_SNP:
     case ZYDIS_ISA_EXT_SVM:
+    case ZYDIS_ISA_EXT_TDX:
     case ZYDIS_ISA_EXT_VTX: return "masked in CPUID: virtualization is not nested";
     default: break;
   }
   if (form.mnemonic == ZYDIS_MNEMONIC_NOP && form.map == 1 && form.opcode == 0x0d) {
     return "vendors differ: PREFETCHW of a register is #UD on AMD, a NOP on Intel";
+  }
+  if (form.compatibility && PushesSegment(form) && !HasOperandSizePrefix(form)) {
+    return "vendors differ: AMD zeroes the upper half of the slot, Intel leaves it alone";
   }
   if (IsNearBranch(form) && HasOperandSizePrefix(form)) {
     return "vendors differ: AMD cuts RIP to 16 bits, Intel ignores the prefix";

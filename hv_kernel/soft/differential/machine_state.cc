@@ -13,6 +13,8 @@ constexpr size_t kMxcsrMaskOffset = 28;
 constexpr size_t kStOffset = 32;
 constexpr size_t kXmmOffset = 160;
 constexpr size_t kXmmEnd = 416;
+constexpr size_t kStBytes = 16;
+constexpr uint32_t kStickyFlags = 0x3f;
 constexpr uint32_t kBreakpoint = 3;
 constexpr uint64_t kArithmeticFlags = 0x8d5;
 constexpr uint8_t kX87 = 1, kSse = 2, kAvx = 4;
@@ -63,6 +65,38 @@ void CompareVectors(const Xsave& native, const Xsave& engine, Report& report) {
   }
 }
 
+uint32_t Mxcsr(const Xsave& xsave) {
+  uint32_t value;
+  std::memcpy(&value, &xsave[kMxcsrOffset], sizeof(value));
+  return value;
+}
+
+unsigned Top(const Xsave& xsave) { return xsave[3] >> 3 & 7; }
+
+// The registers where they were, TOP 0.
+void EnterMmx(Xsave& xsave) {
+  const Xsave before = xsave;
+  const unsigned top = Top(before);
+  for (unsigned i = 0; i < 8; ++i) {
+    std::memcpy(&xsave[kStOffset + kStBytes * ((i + top) % 8)], &before[kStOffset + kStBytes * i],
+                kStBytes);
+  }
+  xsave[3] &= static_cast<uint8_t>(~0x38);
+}
+
+// Before it raises a fault an Intel CPU may have done some of what the instruction does: an MMX one
+// has set TOP to 0, a conversion has set sticky flags. The engine looks at the operand's page and
+// segment first. As the instruction is started again, nobody can tell.
+Xsave AsOnAnIntelCpu(const Ending& native, const Ending& engine) {
+  Xsave xsave = engine.state.xsave;
+  if (native.vector == kBreakpoint) return xsave;
+  const Xsave& host = native.state.xsave;
+  const uint32_t change = Mxcsr(host) & ~Mxcsr(xsave) & kStickyFlags;
+  xsave[kMxcsrOffset] |= static_cast<uint8_t>(change);
+  if (Top(host) == 0) EnterMmx(xsave);
+  return xsave;
+}
+
 }  // namespace
 
 void Normalise(Xsave& xsave) {
@@ -93,9 +127,10 @@ std::string Compare(const Ending& native, const Ending& engine) {
   for (size_t i = 0; i < 16; ++i) {
     report.Number(kGprNames[i], native.state.gpr[i], engine.state.gpr[i]);
   }
-  report.Bytes("fcw fsw ftw", &native.state.xsave[0], &engine.state.xsave[0], 5);
-  report.Bytes("mxcsr", &native.state.xsave[kMxcsrOffset], &engine.state.xsave[kMxcsrOffset], 4);
-  CompareVectors(native.state.xsave, engine.state.xsave, report);
+  const Xsave xsave = AsOnAnIntelCpu(native, engine);
+  report.Bytes("fcw fsw ftw", &native.state.xsave[0], &xsave[0], 5);
+  report.Bytes("mxcsr", &native.state.xsave[kMxcsrOffset], &xsave[kMxcsrOffset], 4);
+  CompareVectors(native.state.xsave, xsave, report);
   if (native.memory != engine.memory) {
     size_t at = 0;
     while (native.memory[at] == engine.memory[at]) ++at;

@@ -38,6 +38,9 @@ struct Ending {
 // rely on (instruction and data pointers of x87) is cleared.
 void Normalise(Xsave& xsave);
 
+// FSW.ES: an unmasked exception waits for the next x87 instruction.
+inline bool HasPendingX87Exception(const Xsave& xsave) { return (xsave[2] & 0x80) != 0; }
+
 // The differences, a line each; empty when there are none.
 std::string Compare(const Ending& native, const Ending& engine);
 

@@ -57,6 +57,7 @@ bool IsOffered(const Decoded& decoded) {
     case ZYDIS_ISA_EXT_AVX2:
     case ZYDIS_ISA_EXT_AVX2GATHER:
     case ZYDIS_ISA_EXT_AVXAES:
+    case ZYDIS_ISA_EXT_AVX_VNNI:
     case ZYDIS_ISA_EXT_BASE:
     case ZYDIS_ISA_EXT_BMI1:
     case ZYDIS_ISA_EXT_BMI2:
@@ -72,6 +73,7 @@ bool IsOffered(const Decoded& decoded) {
     case ZYDIS_ISA_EXT_PREFETCHWT1:
     case ZYDIS_ISA_EXT_RDRAND:
     case ZYDIS_ISA_EXT_RDSEED:
+    case ZYDIS_ISA_EXT_SERIALIZE:
     case ZYDIS_ISA_EXT_SHA:
     case ZYDIS_ISA_EXT_SSE:
     case ZYDIS_ISA_EXT_SSE2:
