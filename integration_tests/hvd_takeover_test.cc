@@ -19,12 +19,6 @@ bool Contains(const std::string& text, const std::string& part) {
   return text.find(part) != std::string::npos;
 }
 
-// One process: kill(2) takes 0 and -1 for all of them.
-void Signal(pid_t pid, int signal) {
-  ASSERT_GT(pid, 0);
-  kill(pid, signal);
-}
-
 class HvdTakeoverTest : public ::testing::Test {
  protected:
   ~HvdTakeoverTest() override { hvctl_.Run({"rm", "--force", "vm"}); }

@@ -1,6 +1,9 @@
 #include "integration_tests/fault/service_faults.h"
 
 #include <gtest/gtest.h>
+#include <signal.h>
+
+#include <thread>
 
 #include "integration_tests/fault/rounds_machine.h"
 
@@ -176,6 +179,26 @@ TEST_F(ServiceFaults, AMessageThatKillsItThreeTimesIsAnsweredAsByAbsentHardware)
   EXPECT_EQ(now.epoch(), before.epoch() + 3);
   EXPECT_EQ(now.state(), "running");
   EXPECT_LE(after.absent, progress.absent + 1) << "more than the one was answered so";
+}
+
+TEST_F(ServiceFaults, FaultsAndCountsOutliveAKilledHvd) {
+  const uint32_t id = Set("before-commit", "kill", {"--every", "500"});
+  machine_->AwaitFired(id, 1);
+  const hv::v1::Fault before = machine_->FaultOf(id);
+  const uint64_t quarantined = machine_->Service(kSubject.service).quarantined();
+  const pid_t hvd = machine_->hvctl().HvdPid();
+  Signal(hvd, SIGKILL);
+  ASSERT_TRUE(Hvctl::AwaitEnd(hvd));
+  // hvctl run starts the next one.
+  while (machine_->hvctl().Run({"ps"}).status != 0) std::this_thread::yield();
+  machine_->GoOn();
+  const hv::v1::Fault after = machine_->FaultOf(id);
+  EXPECT_GE(after.passes(), before.passes());
+  EXPECT_GE(after.fired(), before.fired());
+  machine_->AwaitFired(id, after.fired() + 2);
+  EXPECT_EQ(machine_->Service(kSubject.service).state(), "running");
+  EXPECT_EQ(machine_->Service(kSubject.service).quarantined(), quarantined);
+  EXPECT_NE(Set("turn", "delay", {"--nth", "1000000000"}), id) << "two faults of one number";
 }
 
 TEST_F(ServiceFaults, EachFailoverIsOnRecord) {
