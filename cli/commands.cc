@@ -18,7 +18,7 @@
 #include "cli/memory_command.h"
 #include "cli/private_hvd.h"
 #include "cli/show.h"
-#include "hvd/locations.h"
+#include "hvd/host/locations.h"
 #include "hvd/version.h"
 
 namespace hv::cli {

@@ -10,7 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "cli/exit_status.h"
 #include "cli/show.h"
-#include "hvd/fault_names.h"
+#include "hvd/faults/fault_names.h"
 #include "proto/hv/v1/fault.grpc.pb.h"
 
 namespace hv::cli {

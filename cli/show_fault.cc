@@ -3,7 +3,7 @@
 #include "absl/strings/str_format.h"
 #include "cli/show.h"
 #include "cli/table.h"
-#include "hvd/fault_names.h"
+#include "hvd/faults/fault_names.h"
 
 namespace hv::cli {
 namespace {

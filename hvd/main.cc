@@ -7,19 +7,19 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
-#include "hvd/boot_process.h"
-#include "hvd/event_loop.h"
-#include "hvd/keeper_client.h"
-#include "hvd/locations.h"
-#include "hvd/machine_clock_base.h"
-#include "hvd/machine_registry.h"
+#include "hvd/api/server.h"
+#include "hvd/host/event_loop.h"
+#include "hvd/host/locations.h"
+#include "hvd/host/machine_clock_base.h"
+#include "hvd/host/posix_launcher.h"
+#include "hvd/host/runtime_folder.h"
+#include "hvd/host/socket_claim.h"
+#include "hvd/keeper/keeper_client.h"
+#include "hvd/machine/boot_process.h"
+#include "hvd/machine/machine_registry.h"
 #include "hvd/options.h"
-#include "hvd/posix_launcher.h"
 #include "hvd/readiness.h"
-#include "hvd/runtime_folder.h"
-#include "hvd/server.h"
 #include "hvd/signals.h"
-#include "hvd/socket_claim.h"
 
 namespace hv::hvd {
 

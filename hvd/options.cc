@@ -2,7 +2,7 @@
 
 #include <CLI/CLI.hpp>
 
-#include "hvd/locations.h"
+#include "hvd/host/locations.h"
 #include "hvd/version.h"
 
 namespace hv::hvd {

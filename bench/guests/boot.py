@@ -4,59 +4,16 @@ processes keep resident beyond guest RAM."""
 import argparse
 import json
 import os
-import select
 import statistics
 import subprocess
 import sys
 import tempfile
-import time
+
+import linux
 
 INIT_LINE = b"hv: init reached"
 SHELL_PROMPT = b"~ # "
-TIMEOUT_SECONDS = 300
 COMMAND_LINE = "console=ttyS0 panic=-1"
-MEMORY_MIB = 512
-
-
-class Guest:
-    """A running guest: a process with the console on its standard streams."""
-
-    def __init__(self, command):
-        self.start = time.monotonic()
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-        self.seen = b""
-
-    def wait_for(self, text):
-        """Seconds from the start to when `text` was seen."""
-        while text not in self.seen:
-            left = self.start + TIMEOUT_SECONDS - time.monotonic()
-            ready = left > 0 and select.select([self.process.stdout], [], [], left)[0]
-            piece = os.read(self.process.stdout.fileno(), 65536) if ready else b""
-            if not piece:
-                self.process.kill()
-                sys.exit("boot: no %r from %s; its console ends with:\n%s"
-                         % (text, self.process.args[0], self.seen[-2000:].decode(errors="replace")))
-            self.seen += piece
-        return time.monotonic() - self.start
-
-    def power_off(self):
-        self.wait_for(SHELL_PROMPT)
-        self.process.stdin.write(b"poweroff\n")
-        self.process.stdin.flush()
-        self.process.communicate(timeout=TIMEOUT_SECONDS)
-
-
-def qemu_command(options):
-    return ["qemu-system-x86_64", "-accel", "tcg", "-cpu", "max", "-machine", "microvm,acpi=off",
-            "-m", str(MEMORY_MIB), "-smp", str(options.cpus), "-kernel", options.kernel,
-            "-initrd", options.initrd, "-append", COMMAND_LINE + " reboot=t", "-nodefaults",
-            "-no-user-config", "-display", "none", "-serial", "stdio", "-no-reboot"]
-
-
-def hv_command(options, socket):
-    return [options.hvctl, "--socket", socket, "run", "--name", "bench", "--kernel", options.kernel,
-            "--initrd", options.initrd, "--append", COMMAND_LINE, "--memory", "%dM" % MEMORY_MIB,
-            "--cpus", str(options.cpus)]
 
 
 def private_bytes(pid):
@@ -81,31 +38,27 @@ def resident_beyond_guest_ram(options, socket):
 
 def boot_hv(options, folder):
     socket = os.path.join(folder, "hvd.sock")
-    guest = Guest(hv_command(options, socket))
+    guest = linux.Console(linux.hv_command(options, socket, COMMAND_LINE))
     seconds = guest.wait_for(INIT_LINE)
     guest.wait_for(SHELL_PROMPT)
     resident = resident_beyond_guest_ram(options, socket)
-    guest.power_off()
+    guest.type(b"poweroff\n")
+    guest.end()
     return seconds, resident
 
 
 def boot_qemu(options):
-    guest = Guest(qemu_command(options))
+    guest = linux.Console(linux.qemu_command(options, COMMAND_LINE))
     seconds = guest.wait_for(INIT_LINE)
     guest.wait_for(SHELL_PROMPT)
-    guest.process.kill()
-    guest.process.communicate()
+    guest.kill()
     return seconds
 
 
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("--hvctl", required=True)
-    parser.add_argument("--kernel", required=True)
-    parser.add_argument("--initrd", required=True)
+    linux.add_options(parser)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--cpus", type=int, default=1)
-    parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     hv, tcg, resident = [], [], {}
     with tempfile.TemporaryDirectory() as folder:

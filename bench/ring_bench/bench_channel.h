@@ -13,7 +13,7 @@ namespace hv::bench {
 
 class BenchChannel {
  public:
-  // As the rings of a machine between a vCPU and a service (hvd/topology.cc).
+  // As the rings of a machine between a vCPU and a service (hvd/plan/topology.cc).
   static constexpr uint32_t kCapacity = 256;
 
   BenchChannel();

@@ -1,0 +1,82 @@
+#include "hvd/machine/memory_map.h"
+
+#include <algorithm>
+
+#include "abi/endpoint.h"
+#include "abi/platform.h"
+#include "abi/route_table.h"
+
+namespace hv::hvd {
+namespace {
+
+constexpr uint32_t kVcpu = HV_ENDPOINT(HV_ROLE_VCPU, 0);
+constexpr uint32_t kIoapic = HV_ENDPOINT(HV_ROLE_IOAPIC, 0);
+constexpr uint32_t kTimer = HV_ENDPOINT(HV_ROLE_TIMER, 0);
+constexpr uint32_t kSerial = HV_ENDPOINT(HV_ROLE_SERIAL, 0);
+constexpr uint32_t kPower = HV_ENDPOINT(HV_ROLE_POWER, 0);
+
+void AddMemory(hv::v1::MmuServiceConfig& map, uint64_t address, uint64_t bytes, uint64_t offset) {
+  auto& range = *map.add_memory();
+  range.set_address(address);
+  range.set_bytes(bytes);
+  range.set_offset(offset);
+}
+
+struct Place {
+  hv_space space;
+  uint64_t first;
+  uint64_t bytes;
+  uint32_t endpoint;
+  bool posted = false;
+};
+
+// Ports and registers of the local APIC page that are written without an answer: none of these
+// writes can fail or change what the guest reads next, and the ring keeps their order.
+constexpr Place kPlaces[] = {
+    {HV_SPACE_PORT, HV_PORT_PIC_MASTER, 2, kIoapic},
+    {HV_SPACE_PORT, HV_PORT_PIT, 4, kTimer},
+    {HV_SPACE_PORT, HV_PORT_I8042_DATA, 1, kPower},
+    {HV_SPACE_PORT, HV_PORT_SPEAKER, 1, kTimer},
+    {HV_SPACE_PORT, HV_PORT_I8042_COMMAND, 1, kPower},
+    {HV_SPACE_PORT, HV_PORT_CMOS_INDEX, 2, kTimer},
+    {HV_SPACE_PORT, HV_PORT_PIC_SLAVE, 2, kIoapic},
+    {HV_SPACE_PORT, HV_PORT_DEBUG_EXIT, 4, kPower},
+    {HV_SPACE_PORT, HV_PORT_COM1, 1, kSerial, true},
+    {HV_SPACE_PORT, HV_PORT_COM1 + 1, 7, kSerial},
+    {HV_SPACE_PORT, HV_PORT_ELCR, 2, kIoapic},
+    {HV_SPACE_PORT, HV_PORT_PM1_EVENT, 4, kPower},
+    {HV_SPACE_PORT, HV_PORT_PM1_CONTROL, 2, kPower},
+    {HV_SPACE_PORT, HV_PORT_PM_TIMER, 4, kTimer},
+    {HV_SPACE_PORT, HV_PORT_RESET, 1, kPower},
+    {HV_SPACE_MMIO, HV_IOAPIC_BASE, HV_IOAPIC_BYTES, kIoapic},
+    {HV_SPACE_MMIO, HV_HPET_BASE, HV_HPET_BYTES, kTimer},
+    {HV_SPACE_MMIO, HV_LOCAL_APIC_BASE, 0xb0, kVcpu},
+    {HV_SPACE_MMIO, HV_LOCAL_APIC_BASE + 0xb0, 0x10, kVcpu, true},  // EOI
+    {HV_SPACE_MMIO, HV_LOCAL_APIC_BASE + 0xc0, 0x240, kVcpu},
+    {HV_SPACE_MMIO, HV_LOCAL_APIC_BASE + 0x300, 0x20, kVcpu, true},  // ICR
+    {HV_SPACE_MMIO, HV_LOCAL_APIC_BASE + 0x320, 0x60, kVcpu},
+    {HV_SPACE_MMIO, HV_LOCAL_APIC_BASE + 0x380, 0x10, kVcpu, true},  // initial count
+    {HV_SPACE_MMIO, HV_LOCAL_APIC_BASE + 0x390, HV_LOCAL_APIC_BYTES - 0x390, kVcpu},
+};
+
+}  // namespace
+
+hv::v1::MmuServiceConfig BuildMemoryMap(const hv::v1::MachineConfig& config) {
+  hv::v1::MmuServiceConfig map;
+  const uint64_t low = std::min<uint64_t>(config.memory_bytes(), HV_LOW_RAM_END);
+  AddMemory(map, 0, low, 0);
+  if (config.memory_bytes() > low) {
+    AddMemory(map, HV_HIGH_RAM_BASE, config.memory_bytes() - low, low);
+  }
+  for (const Place& place : kPlaces) {
+    auto& route = *map.add_routes();
+    route.set_first(place.first);
+    route.set_last(place.first + place.bytes - 1);
+    route.set_endpoint(place.endpoint);
+    route.set_space(place.space);
+    route.set_posted_writes(place.posted);
+  }
+  return map;
+}
+
+}  // namespace hv::hvd
