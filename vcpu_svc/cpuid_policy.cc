@@ -40,6 +40,7 @@ constexpr uint32_t kLeaf7Ebx = Bits({0, 3, 5, 7, 8, 9, 10, 18, 19, 20, 23, 24, 2
 constexpr uint32_t kLeaf7Ecx = Bits({2, 8, 9, 10, 22});
 constexpr uint32_t kLeaf7Edx = Bits({4, 14});
 constexpr uint32_t kAvxVnni = Bits({4});
+constexpr uint32_t kArchCapabilities = Bits({29});
 constexpr uint32_t kTscAdjust = Bits({1});
 constexpr uint32_t kAvx2 = Bits({5}), kVectorAesAndClmul = Bits({9, 10});
 // Leaf 0DH.1: XSAVEOPT, XSAVEC. Not: XGETBV(1), XSAVES.
@@ -133,6 +134,7 @@ class Builder {
                 .ebx = (host.ebx & kLeaf7Ebx) | kTscAdjust,
                 .ecx = host.ecx & kLeaf7Ecx,
                 .edx = host.edx & kLeaf7Edx};
+    if (intel_) r.edx |= kArchCapabilities;  // the MSR is vcpu_svc's own
     if (!avx_) {
       r.ebx &= ~kAvx2;
       r.ecx &= ~kVectorAesAndClmul;

@@ -28,6 +28,12 @@ struct CpuidPolicy {
   uint64_t tsc_hz;
 };
 
+// IA32_ARCH_CAPABILITIES (MSR 10AH) of a CPU run by `soft`: what its host is not vulnerable to, and
+// RDCL_NO. A guest's pages are the host's user pages; whether the guest may read one is decided by
+// instructions, so no load runs ahead of a fault, and a guest kernel that hides itself from its
+// processes hides from nothing.
+constexpr uint64_t ArchCapabilities(uint64_t host_immunities) { return host_immunities | 1; }
+
 // True when the vendor string is GenuineIntel.
 bool IsIntel(const CpuidSource& source);
 

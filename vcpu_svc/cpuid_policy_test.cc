@@ -104,14 +104,20 @@ TEST_F(CpuidPolicyTest, NothingIsShownThatIsMasked) {
     EXPECT_EQ(At(7).eax, 1u);
     EXPECT_EQ(At(7).ebx, 0x219c07abu);  // no SGX, HLE, RTM, MPX, AVX-512
     EXPECT_EQ(At(7).ecx, 0x00400704u);  // no PKU, WAITPKG, CET, LA57
-    EXPECT_EQ(At(7).edx, 0x00004010u);  // no TSXLDTRK, SPEC_CTRL, ARCH_CAPABILITIES, AMX
-    EXPECT_EQ(At(7, 1).eax, 0x10u);     // no AVX512_BF16, AMX_FP16, AVX_IFMA, LAM
-    EXPECT_EQ(At(7, 1).edx, 0u);        // no AVX_VNNI_INT8, AVX_NE_CONVERT, AVX10
+    // No TSXLDTRK, SPEC_CTRL, AMX; ARCH_CAPABILITIES is Intel's.
+    EXPECT_EQ(At(7).edx, host == &intel_ ? 0x20004010u : 0x00004010u);
+    EXPECT_EQ(At(7, 1).eax, 0x10u);  // no AVX512_BF16, AMX_FP16, AVX_IFMA, LAM
+    EXPECT_EQ(At(7, 1).edx, 0u);     // no AVX_VNNI_INT8, AVX_NE_CONVERT, AVX10
     EXPECT_FALSE(Has(7, 2));
     EXPECT_EQ(At(0xd, 1).eax, 3u);  // no XSAVES
     EXPECT_EQ(At(0x80000007).edx, 1u << 8);
     EXPECT_EQ(At(0x80000008).ebx, 0u);
   }
+}
+
+TEST_F(CpuidPolicyTest, NoHostMakesItsGuestsKernelsHideFromTheirProcesses) {
+  EXPECT_EQ(ArchCapabilities(0), 1u);  // RDCL_NO
+  EXPECT_EQ(ArchCapabilities(1u << 5), 1u << 5 | 1u);
 }
 
 TEST_F(CpuidPolicyTest, ExtendedFeaturesAreMaskedToo) {

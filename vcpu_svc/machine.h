@@ -13,6 +13,7 @@ struct MachineConfig {
   uint32_t cpus;    // 1 to HV_MAX_VCPUS
   uint64_t tsc_hz;  // not 0
   bool intel;
+  uint64_t arch_capabilities = 0;
   int64_t realtime_base_ns = 0;  // Unix time at machine time 0
   VcpuPages pages = {};
 };

@@ -48,12 +48,14 @@ absl::StatusOr<std::unique_ptr<hv::service::Core>> MakeCore(const Attachment& at
   }
   WriteCpuidTable(attachment, cpus);
   const auto wake = [wakers](uint32_t vcpu) mutable { wakers[vcpu].Wake(); };
-  return std::make_unique<hv::vcpu::VcpuCore>(
-      hv::vcpu::MachineConfig{.cpus = cpus,
-                              .tsc_hz = attachment.manifest().tsc_hz(),
-                              .intel = hv::vcpu::IsIntel(hv::vcpu::HostCpuid()),
-                              .realtime_base_ns = attachment.manifest().realtime_base_ns(),
-                              .pages = hv::vcpu::VcpuPages(std::move(pages), wake)});
+  return std::make_unique<hv::vcpu::VcpuCore>(hv::vcpu::MachineConfig{
+      .cpus = cpus,
+      .tsc_hz = attachment.manifest().tsc_hz(),
+      .intel = hv::vcpu::IsIntel(hv::vcpu::HostCpuid()),
+      .arch_capabilities =
+          hv::vcpu::ArchCapabilities(attachment.manifest().vcpu().host_immunities()),
+      .realtime_base_ns = attachment.manifest().realtime_base_ns(),
+      .pages = hv::vcpu::VcpuPages(std::move(pages), wake)});
 }
 
 }  // namespace

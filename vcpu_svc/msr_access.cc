@@ -3,7 +3,7 @@
 namespace hv::vcpu {
 namespace {
 
-constexpr uint32_t kApicBase = 0x1b, kTscDeadline = 0x6e0;
+constexpr uint32_t kApicBase = 0x1b, kArchCapabilities = 0x10a, kTscDeadline = 0x6e0;
 constexpr uint32_t kX2apicFirst = 0x800, kX2apicLast = 0x8ff;
 
 bool IsX2apic(uint32_t index) { return index >= kX2apicFirst && index <= kX2apicLast; }
@@ -39,6 +39,9 @@ std::optional<uint64_t> ReadMsr(Machine& machine, uint32_t vcpu, uint32_t index)
   if (index == kApicBase) return machine.vcpu(vcpu).apic.base;
   if (index == kTscDeadline) return machine.apic(vcpu).tsc_deadline();
   if (index == kTscAdjustMsr) return machine.vcpu(vcpu).tsc_adjust;
+  if (index == kArchCapabilities && machine.config().intel) {
+    return machine.config().arch_capabilities;
+  }
   if (IsX2apic(index)) return machine.apic(vcpu).ReadMsr(index - kX2apicFirst, machine.now_ns());
   return ReadTable(machine, vcpu, index);
 }

@@ -70,11 +70,17 @@ TEST_P(MsrAccessTest, RegistersOfOneVcpuAreNotThoseOfAnother) {
 }
 
 TEST_P(MsrAccessTest, UnknownRegistersFault) {
-  for (const uint32_t index : {0u, 0x48u, 0x49u, 0x10au, 0x480u, 0x7ffu, 0x900u, 0x40000000u,
-                               0xc0000100u, 0xc0010000u, 0xffffffffu}) {
+  for (const uint32_t index : {0u, 0x48u, 0x49u, 0x480u, 0x7ffu, 0x900u, 0x40000000u, 0xc0000100u,
+                               0xc0010000u, 0xffffffffu}) {
     EXPECT_EQ(Read(index), std::nullopt) << std::hex << index;
     EXPECT_FALSE(Write(index, 0)) << std::hex << index;
   }
+}
+
+TEST_P(MsrAccessTest, ArchCapabilitiesAreIntelsAndReadOnly) {
+  const auto expected = GetParam() ? std::optional(TestMachine::kArchCapabilities) : std::nullopt;
+  EXPECT_EQ(Read(0x10a), expected);
+  EXPECT_FALSE(Write(0x10a, 0));
 }
 
 TEST_P(MsrAccessTest, TheApicBaseIsTheLocalApics) {

@@ -18,13 +18,18 @@ namespace hv::vcpu {
 class TestMachine {
  public:
   static constexpr uint64_t kTscHz = 2'000'000'000;
+  static constexpr uint64_t kArchCapabilities = 0x121;
   static constexpr uint32_t kIoapic = HV_ENDPOINT(HV_ROLE_IOAPIC, 0);
   static constexpr uint32_t kTimer = HV_ENDPOINT(HV_ROLE_TIMER, 0);
 
   explicit TestMachine(uint32_t cpus, bool intel = true)
       : wakes(cpus),
         pages(cpus),
-        config_{.cpus = cpus, .tsc_hz = kTscHz, .intel = intel, .pages = MakePages()},
+        config_{.cpus = cpus,
+                .tsc_hz = kTscHz,
+                .intel = intel,
+                .arch_capabilities = kArchCapabilities,
+                .pages = MakePages()},
         core_(config_),
         bytes_((core_.state_bytes() + 7) / 8) {
     service::Actions actions;

@@ -7,6 +7,7 @@
 #include "abi/endpoint.h"
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
+#include "hvd/host/immunities.h"
 #include "hvd/host/process_memory.h"
 #include "hvd/machine/boot_files.h"
 #include "hvd/machine/machine_config.h"
@@ -66,6 +67,7 @@ absl::Status MachineInstance::Build(const World& world, const hv::v1::MachineCon
   Plan(config);
   plan_.engine = config.engine() == "auto" ? DefaultEngine() : config.engine();
   plan_.clock = StartClock(world.tsc_hz);
+  plan_.host_immunities = HostImmunities();
   plan_.memory_map = BuildMemoryMap(config);
 
   auto port = HostPort::Open(segments_);

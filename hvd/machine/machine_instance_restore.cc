@@ -66,6 +66,7 @@ absl::StatusOr<std::unique_ptr<MachineInstance>> MachineInstance::Restore(
   plan.clock = {.tsc_base = remains.life->tsc_base(),
                 .tsc_hz = remains.life->tsc_hz(),
                 .realtime_base_ns = remains.life->realtime_base_ns()};
+  plan.host_immunities = remains.life->host_immunities();
   plan.memory_map = remains.life->memory_map();
   if (auto status = instance->RestoreParts(world, hub, std::move(remains.parts), callbacks);
       !status.ok()) {

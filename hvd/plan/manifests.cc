@@ -21,6 +21,7 @@ void Configure(const MachinePlan& plan, uint32_t role, hv::v1::Manifest& manifes
       config.set_cpus(plan.cpus);
       config.set_engine(plan.engine);
       config.set_memory_bytes(plan.memory_bytes);
+      config.set_host_immunities(plan.host_immunities);
       return;
     }
     case HV_ROLE_MMU: *manifest.mutable_mmu() = plan.memory_map; return;

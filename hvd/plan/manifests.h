@@ -24,6 +24,7 @@ struct MachinePlan {
   // How long a service with work to do may make no turn before it is replaced.
   std::chrono::milliseconds hang_timeout{50};
   ClockBase clock;
+  uint64_t host_immunities = 0;  // hvd/host/immunities.h
   hv::v1::MmuServiceConfig memory_map;
 };
 

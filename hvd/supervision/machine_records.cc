@@ -94,6 +94,7 @@ void MachineRecords::PutLife(const MachinePlan& plan, const SegmentSet& segments
   record.set_boot_state(plan.boot_state);
   record.set_tsc_base(plan.clock.tsc_base);
   record.set_tsc_hz(plan.clock.tsc_hz);
+  record.set_host_immunities(plan.host_immunities);
   record.set_realtime_base_ns(plan.clock.realtime_base_ns);
   *record.mutable_memory_map() = plan.memory_map;
   std::vector<int> fds;
