@@ -91,7 +91,7 @@ Dispatcher::Turn Dispatcher::FindCode(Wanted wanted) {
   const Mode plain = Mode::Of(cpu_);
   MatchJumpCaches(plain, linear - cpu_.rip);
   mode_ = slow_ ? plain.Slow() : single_ ? plain.Single() : plain;
-  if (wanted == Wanted::kCode && !mode_.single() && FindInJumpCache()) return Turn::kNext;
+  if (wanted == Wanted::kCode && !slow_ && FindInJumpCache()) return Turn::kNext;
   Location at;
   const Outcome outcome = Locate(cpu_, linear, AccessKind::kExecute, plain.tlb(), false, at);
   if (outcome != Outcome::kDone) {
@@ -106,26 +106,31 @@ Dispatcher::Turn Dispatcher::FindCode(Wanted wanted) {
   }
   physical_ = at.physical;
   Block* block = cache_.Find(physical_, cpu_.rip, mode_);
-  if (block != nullptr && block->physical_next_page != 0) block = FindAcross(linear, *block);
+  bool global = at.global;
+  if (block != nullptr && block->physical_next_page != 0) {
+    block = FindAcross(linear, *block, global);
+  }
   if (block == nullptr) return Give(Need::kTranslate);
   if (!IsAsTranslated(*block, at.host)) {
     NoteStore(cpu_, physical_ & kPageMask, at.ram_page, kPageBytes);
     return Give(Need::kInvalidate);
   }
-  if (!mode_.single()) RememberInJumpCache(*block, /*global=*/false);
+  if (!slow_) RememberInJumpCache(*block, global);
   code_ = block->code;
   found_ = block;
-  cpu_.rflags &= ~kFlagRf;  // it held for this instruction alone
+  cpu_.rflags &= ~kFlagRf;
   return Turn::kNext;
 }
 
 // The translation of an instruction that ends on the next page, as that page is mapped now; null
-// when there is none, or a fault for the translator to find.
-Block* Dispatcher::FindAcross(uint64_t linear, const Block& block) {
+// when there is none, or a fault for the translator to find. `global` stays so only if that page is
+// global too.
+Block* Dispatcher::FindAcross(uint64_t linear, const Block& block, bool& global) {
   Location next;
   const uint64_t next_linear = (linear & kPageMask) + kPageBytes;
   const Outcome outcome = Locate(cpu_, next_linear, AccessKind::kExecute, mode_.tlb(), false, next);
   if (outcome != Outcome::kDone || next.host == nullptr) return nullptr;
+  global = global && next.global;
   return cache_.FindAcross(block.physical, next.physical & kPageMask, block.rip, mode_);
 }
 
@@ -140,19 +145,35 @@ void Dispatcher::MatchJumpCaches(Mode mode, uint64_t code_base) {
 
 // As translated code finds it: without a look at page tables or at the code's bytes.
 bool Dispatcher::FindInJumpCache() {
-  const JumpCacheEntry& entry =
-      cpu_.jump_cache[static_cast<size_t>(mode_.tlb())][JumpCacheSlot(cpu_.rip)];
-  if (entry.tag != 0 - cpu_.rip) return false;
-  code_ = entry.code;
-  cpu_.rflags &= ~kFlagRf;
+  const auto index = static_cast<size_t>(mode_.tlb());
+  const JumpCacheEntry& entry = cpu_.jump_cache[index][JumpCacheSlot(cpu_.rip)];
+  if (entry.tag == 0 - cpu_.rip && !mode_.single()) {
+    code_ = entry.code;
+  } else {
+    const RecentCode& recent = RecentAt(cpu_.rip);
+    const bool found = recent.rip == cpu_.rip && recent.life == cpu_.jump_cache_life[index] &&
+                       recent.mode == mode_;
+    if (!found) return false;
+    code_ = recent.code;
+    if (!mode_.single()) EnterJumpCache(recent.rip, recent.code);
+  }
+  cpu_.rflags &= ~kFlagRf;  // it held for this instruction alone
   return true;
+}
+
+void Dispatcher::EnterJumpCache(uint64_t rip, uint64_t code) {
+  JumpCacheEntry& entry = cpu_.jump_cache[static_cast<size_t>(mode_.tlb())][JumpCacheSlot(rip)];
+  entry.tag = 0 - rip;
+  entry.code = code;
 }
 
 void Dispatcher::RememberInJumpCache(const Block& block, bool global) {
   const auto index = static_cast<size_t>(mode_.tlb());
-  JumpCacheEntry& entry = cpu_.jump_cache[index][JumpCacheSlot(block.rip)];
-  entry.tag = 0 - block.rip;
-  entry.code = block.code;
+  if (!mode_.single()) EnterJumpCache(block.rip, block.code);
+  RecentAt(block.rip) = {.rip = block.rip,
+                         .code = block.code,
+                         .life = cpu_.jump_cache_life[index],
+                         .mode = mode_};
   if (!global) cpu_.jump_cache_has_local[index] = true;
 }
 

@@ -67,9 +67,25 @@ class Dispatcher {
   Outcome RaiseFor(Vector vector);
   Turn Resolve(Outcome outcome);
   Turn Give(Need need);
-  Block* FindAcross(uint64_t linear, const Block& block);
+  Block* FindAcross(uint64_t linear, const Block& block, bool& global);
   void MatchJumpCaches(Mode mode, uint64_t code_base);
   void RememberInJumpCache(const Block& block, bool global);
+  void EnterJumpCache(uint64_t rip, uint64_t code);
+
+  // Behind the jump caches, which generated code can probe in few instructions because they are
+  // small and direct-mapped: what they have forgotten since they were last emptied, and what is
+  // not for them, the single instructions after STI.
+  struct RecentCode {
+    uint64_t rip;
+    uint64_t code;
+    uint64_t life;  // cpu.jump_cache_life of the jump cache it was found under; 0: none
+    Mode mode;
+  };
+  static constexpr int kRecentBits = 12;
+  RecentCode& RecentAt(uint64_t rip) {
+    constexpr uint64_t kGolden = 0x9e3779b97f4a7c15;  // 2^64 by the golden ratio
+    return recent_[rip * kGolden >> (64 - kRecentBits)];
+  }
 
   Cpu& cpu_;
   TranslationCache& cache_;
@@ -85,6 +101,7 @@ class Dispatcher {
   uint64_t slow_instructions_ = 0;
   uint64_t tlb_misses_ = 0;
   uint64_t lookups_ = 0;
+  RecentCode recent_[size_t{1} << kRecentBits] = {};
 };
 
 }  // namespace hv::soft

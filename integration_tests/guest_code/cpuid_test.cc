@@ -182,7 +182,8 @@ TEST(CpuidTest, WhatIsShownRuns) {
 
 TEST(CpuidTest, EveryFeatureShownHasItsInstructionTried) {
   // Bits of the feature leaves that stand for no instruction of their own: x2APIC, TSC-deadline,
-  // OSXSAVE, hypervisor; MSR, PAE, APIC, SEP, MTRR, PAT, PSE-36, HTT; TSC_ADJUST; FSRM; SYSCALL,
+  // OSXSAVE, hypervisor; MSR, PAE, APIC, SEP, MTRR, PAT, PSE-36, HTT; TSC_ADJUST; FSRM and
+  // ARCH_CAPABILITIES; SYSCALL,
   // NX, 1 GiB pages, long mode and AMD's copies of leaf 1; AMD's topology extensions.
   struct Leaf {
     uint32_t leaf, subleaf;
@@ -195,7 +196,7 @@ TEST(CpuidTest, EveryFeatureShownHasItsInstructionTried) {
        1u << 5 | 1u << 6 | 1u << 9 | 1u << 11 | 1u << 12 | 1u << 16 | 1u << 17 | 1u << 28},
       {7, 0, Register::kEbx, 1u << 1},
       {7, 0, Register::kEcx, 0},
-      {7, 0, Register::kEdx, 1u << 4},
+      {7, 0, Register::kEdx, 1u << 4 | 1u << 29},
       {7, 1, Register::kEax, 0},
       {0xd, 1, Register::kEax, 0},
       {kExtended, 0, Register::kEcx, 1u << 22},

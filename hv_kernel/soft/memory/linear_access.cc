@@ -143,6 +143,7 @@ Outcome Locate(Cpu& cpu, uint64_t linear, AccessKind kind, TlbIndex index, bool 
   location.physical = found.physical;
   location.ram_page = page.ram_page;
   location.writable = page.writable;
+  location.global = found.global;
   location.host = page.host == nullptr ? nullptr : page.host + (linear & kPageOffsetMask);
   if (kind == AccessKind::kExecute) return Outcome::kDone;
   if (page.host == nullptr) {

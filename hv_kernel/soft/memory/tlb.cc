@@ -20,6 +20,7 @@ void ClearJumpCache(Cpu& cpu, size_t index) {
     cpu.jump_cache[index][slot].tag = NoJumpCacheTag(slot);
   }
   cpu.jump_cache_has_local[index] = false;
+  cpu.jump_cache_life[index] = ++cpu.jump_cache_lives;
 }
 
 void ForgetDevicePages(Cpu& cpu) {
