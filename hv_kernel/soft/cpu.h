@@ -266,6 +266,10 @@ constexpr uint64_t kArithmeticFlags = kFlagCf | kFlagPf | kFlagAf | kFlagZf | kF
 inline uint32_t PrivilegeLevel(const Cpu& cpu) {
   return (cpu.segment[HV_SS].attributes >> 5) & 3;  // SDM vol. 3, 25.4.1: SS.DPL is the CPL
 }
+// RDTSC and RDTSCP fault.
+inline bool TscForbidden(const Cpu& cpu) {
+  return (cpu.cr4 & kCr4Tsd) != 0 && PrivilegeLevel(cpu) != 0;
+}
 inline bool LongModeActive(const Cpu& cpu) { return (cpu.efer & kEferLma) != 0; }
 inline bool In64BitMode(const Cpu& cpu) {
   return LongModeActive(cpu) && (cpu.segment[HV_CS].attributes & (1u << 13)) != 0;

@@ -100,8 +100,6 @@ void SetPair(Cpu& cpu, uint64_t value) {
   cpu.gpr[HV_RDX] = value >> 32;
 }
 
-bool TscForbidden(const Cpu& cpu) { return (cpu.cr4 & kCr4Tsd) != 0 && PrivilegeLevel(cpu) != 0; }
-
 // Leaves and bits whose answers depend on this CPU and its state (abi/cpuid_table.h).
 void PatchCpuid(const Cpu& cpu, uint32_t leaf, uint32_t subleaf, hv_cpuid_entry& entry) {
   constexpr uint32_t kOsxsave = 1u << 27;

@@ -15,6 +15,7 @@ enum class Emitted {
 Emitted EmitBranch(Emission& e);      // branches.cc: JMP, Jcc, CALL, RET, LOOP, JrCXZ
 Emitted EmitStack(Emission& e);       // stack.cc: PUSH, POP, LEAVE
 Emitted EmitAddressing(Emission& e);  // addressing.cc: LEA, hints, bit strings
+Emitted EmitTimeStamp(Emission& e);   // time_stamp.cc: RDTSC, RDTSCP where they do not fault
 // availability.cc: the exception an instruction takes because its state is switched off or its
 // encoding is not offered; kNot when it may run.
 Emitted EmitUnavailable(Emission& e);

@@ -31,6 +31,7 @@ Mode Mode::Of(const Cpu& cpu) {
   if ((cpu.cr0 & kCr0Pe) == 0 || (cpu.rflags & kFlagVm) != 0) bits |= kReal;
   if ((cpu.cr0 & (kCr0Em | kCr0Ts)) != 0) bits |= kFpuOff;
   if ((cpu.cr0 & kCr0Em) != 0 || (cpu.cr4 & kCr4Osfxsr) == 0) bits |= kSseOff;
+  if (TscForbidden(cpu)) bits |= kTscForbidden;
   if ((cpu.cr4 & kCr4Osxsave) == 0 || (cpu.xcr0 & 6) != 6) bits |= kAvxOff;
   return Mode(bits);
 }

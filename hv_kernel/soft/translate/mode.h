@@ -8,10 +8,10 @@
 
 namespace hv::soft {
 
-//  31      12  11   10  9  8   7    6    5    4  3    2  1    0
-// +----------+----+---+--+--+----+----+----+----+------+------+
-// |     0    |REAL|S16|SL|SI|FLAT|AVX-|SSE-|FPU-|  TLB | code |
-// +----------+----+---+--+--+----+----+----+----+------+------+
+//  31    13  12   11   10  9  8   7    6    5    4  3    2  1    0
+// +--------+----+----+---+--+--+----+----+----+----+------+------+
+// |    0   |TSC-|REAL|S16|SL|SI|FLAT|AVX-|SSE-|FPU-|  TLB | code |
+// +--------+----+----+---+--+--+----+----+----+----+------+------+
 class Mode {
  public:
   Mode() = default;
@@ -31,6 +31,8 @@ class Mode {
   bool narrow_stack() const { return (bits_ & kNarrowStack) != 0; }
   // Real mode, or virtual-8086: segments have no rights.
   bool real() const { return (bits_ & kReal) != 0; }
+  // RDTSC: #GP(0).
+  bool tsc_forbidden() const { return (bits_ & kTscForbidden) != 0; }
   // One instruction, then kDone.
   bool single() const { return (bits_ & kSingle) != 0; }
   // As single, with every memory access through a bounce buffer.
@@ -44,7 +46,7 @@ class Mode {
  private:
   static constexpr uint32_t kFpuOff = 1u << 4, kSseOff = 1u << 5, kAvxOff = 1u << 6,
                             kFlat = 1u << 7, kSingle = 1u << 8, kSlow = 1u << 9,
-                            kNarrowStack = 1u << 10, kReal = 1u << 11;
+                            kNarrowStack = 1u << 10, kReal = 1u << 11, kTscForbidden = 1u << 12;
   uint32_t bits_ = 0;
 };
 

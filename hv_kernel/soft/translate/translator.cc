@@ -101,6 +101,7 @@ Translator::Result Translator::DecodeRun(const CodeBytes& bytes, const Block& bl
 
 void Translator::EmitInstruction(Emission& e, bool& ended) {
   Emitted emitted = EmitUnavailable(e);
+  if (emitted == Emitted::kNot) emitted = EmitTimeStamp(e);
   if (emitted == Emitted::kNot) {
     if (const HandlerInfo handler = FindHandler(e.insn()); handler.handler != nullptr) {
       EmitHandlerCall(e, handler);
