@@ -198,7 +198,7 @@ TEST_F(ServiceFaults, FaultsAndCountsOutliveAKilledHvd) {
   machine_->AwaitFired(id, after.fired() + 2);
   EXPECT_EQ(machine_->Service(kSubject.service).state(), "running");
   EXPECT_EQ(machine_->Service(kSubject.service).quarantined(), quarantined);
-  EXPECT_NE(Set("turn", "delay", {"--nth", "1000000000"}), id) << "two faults of one number";
+  EXPECT_NE(Set("after-commit", "delay", {"--nth", "1000000000"}), id) << "two faults of one number";
 }
 
 TEST_F(ServiceFaults, EachFailoverIsOnRecord) {
