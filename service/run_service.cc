@@ -26,7 +26,8 @@ namespace hv::service {
 namespace {
 
 // The thread of the control endpoint. It is started while nobody waits for this process, and so has
-// the patience hvd gives a standby (hvd/host/time_slice.h): once the guest waits, the loop comes first.
+// the patience hvd gives a standby (hvd/host/time_slice.h): once the guest waits, the loop comes
+// first.
 class ControlThread {
  public:
   ControlThread()

@@ -38,7 +38,7 @@ int getservbyport_r(int port, const char* proto, struct servent* result_buf, cha
 }
 
 /* For dlopen (--wrap): glibc has its own in any static program, and warns of who refers to it. */
-void* __wrap_dlopen(const char* file, int mode); /* NOLINT(bugprone-reserved-identifier) */
+void* __wrap_dlopen(const char* file, int mode);
 void* __wrap_dlopen(const char* file, int mode) {
   (void)file, (void)mode;
   return NULL;

@@ -170,10 +170,8 @@ void Dispatcher::EnterJumpCache(uint64_t rip, uint64_t code) {
 void Dispatcher::RememberInJumpCache(const Block& block, bool global) {
   const auto index = static_cast<size_t>(mode_.tlb());
   if (!mode_.single()) EnterJumpCache(block.rip, block.code);
-  RecentAt(block.rip) = {.rip = block.rip,
-                         .code = block.code,
-                         .life = cpu_.jump_cache_life[index],
-                         .mode = mode_};
+  RecentAt(block.rip) = {
+      .rip = block.rip, .code = block.code, .life = cpu_.jump_cache_life[index], .mode = mode_};
   if (!global) cpu_.jump_cache_has_local[index] = true;
 }
 

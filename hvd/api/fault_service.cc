@@ -99,8 +99,9 @@ grpc::Status FaultService::SetFault(grpc::ServerContext*, const hv::v1::SetFault
                                     hv::v1::Fault* response) {
   return WithFaults(request->name(), [&](MachineFaults& faults) {
     auto fault = faults.Set(request->fault());
-    if (fault.ok()) *response = *std::move(fault);
-    return fault.status();
+    if (!fault.ok()) return fault.status();
+    *response = *std::move(fault);
+    return absl::OkStatus();
   });
 }
 

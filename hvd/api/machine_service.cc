@@ -112,8 +112,9 @@ grpc::Status MachineService::Get(grpc::ServerContext*, const hv::v1::GetMachineR
     if (!request->memory()) return absl::OkStatus();
     return machine.WithMemory([&](MachineMemory& memory) {
       auto shown = memory.Show();
-      if (shown.ok()) *response->mutable_memory() = *std::move(shown);
-      return shown.status();
+      if (!shown.ok()) return shown.status();
+      *response->mutable_memory() = *std::move(shown);
+      return absl::OkStatus();
     });
   });
 }
@@ -124,8 +125,9 @@ grpc::Status MachineService::AskMemory(const std::string& name, Response& respon
   if (!machine.ok()) return service::ToGrpc(machine.status());
   return service::ToGrpc((*machine)->WithMemory([&](MachineMemory& memory) {
     absl::StatusOr<Response> answer = ask(memory);
-    if (answer.ok()) response = *std::move(answer);
-    return answer.status();
+    if (!answer.ok()) return answer.status();
+    response = *std::move(answer);
+    return absl::OkStatus();
   }));
 }
 

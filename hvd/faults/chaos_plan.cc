@@ -136,7 +136,8 @@ absl::StatusOr<std::vector<hv::v1::Injection>> PlanChaos(const hv::v1::ChaosRequ
   const double end_us = static_cast<double>(request.duration_ms()) * 1000;
   // Independent of each other: the times between them are distributed exponentially.
   const auto wait_us = [&] { return -std::log(dice.Fraction()) / request.rate() * kUsPerSecond; };
-  for (double at_us = wait_us(); at_us < end_us; at_us += wait_us()) {
+  double at_us = wait_us();
+  while (at_us < end_us) {
     hv::v1::Injection& injection = plan.emplace_back();
     injection.set_at_us(static_cast<uint64_t>(at_us));
     injection.set_service(dice.OneOf(*services));
@@ -146,6 +147,7 @@ absl::StatusOr<std::vector<hv::v1::Injection>> PlanChaos(const hv::v1::ChaosRequ
     injection.set_nth(1 + dice.Below(kMostPasses));
     injection.set_seed(dice.Bits());
     injection.set_argument(ArgumentOf(choice.action, dice));
+    at_us += wait_us();
   }
   return plan;
 }

@@ -9,11 +9,11 @@
 
 namespace hv::hvd {
 
-// Every injection that `request` asks for, in the order of their times; `services`: all that the
-// machine has. The same request and services give the same plan. InvalidArgument says which field
-// cannot be.
+// Every injection that `request` asks for, in the order of their times; `all`: the services that
+// the machine has. The same request and services give the same plan. InvalidArgument says which
+// field cannot be.
 absl::StatusOr<std::vector<hv::v1::Injection>> PlanChaos(const hv::v1::ChaosRequest& request,
-                                                         const std::vector<std::string>& services);
+                                                         const std::vector<std::string>& all);
 
 // The fault that carries an injection out.
 hv::v1::Fault FaultOf(const hv::v1::Injection& injection);

@@ -28,7 +28,7 @@ class ChaosRunTest : public testing::Test {
                         reports_.push_back(injection);
                         return true;
                       }});
-    const absl::Status status = run.Run(plan_, end_us);
+    absl::Status status = run.Run(plan_, end_us);
     injections_ = run.injections();
     fired_ = run.fired();
     return status;
