@@ -16,9 +16,10 @@ const char* const kHarmless[] = {
     "report a bug",  // how to report one
     "Error Record Serialization",
     "ERST:",
-    // No word on the platform, and true: this guest cannot flush branch predictors
-    // (docs/decisions/008-branch-predictors.md).
+    // No word on the platform, and true: this guest cannot flush or restrict branch predictors
+    // (docs/decisions/008-branch-predictors.md). AMD's and Intel's.
     "hw-vuln/srso.html",
+    "RETBleed: WARNING: Spectre v2 mitigation leaves CPU vulnerable",
     "RAS: Correctable Errors collector initialized",
 };
 
