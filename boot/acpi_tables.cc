@@ -181,8 +181,8 @@ uint64_t WriteAcpiTables(const GuestMemory& memory, uint32_t cpus) {
 
   // 5.2.5.3.
   uint8_t rsdp[36] = {};
-  std::memcpy(rsdp, "RSD PTR ", 8);
-  std::memcpy(rsdp + 9, kOemId, 6);
+  std::copy_n("RSD PTR ", 8, rsdp);
+  std::copy_n(kOemId, 6, rsdp + 9);
   rsdp[15] = 2;
   rsdp[20] = sizeof(rsdp);
   std::memcpy(rsdp + 24, &xsdt_at, sizeof(xsdt_at));

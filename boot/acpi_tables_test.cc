@@ -146,7 +146,9 @@ TEST_P(AcpiTablesTest, IaslTakesThemApartWithoutComplaint) {
     const auto file = (folder / (signature + ".dat")).string();
     std::ofstream(file, std::ios::binary) << tables_.Bytes(signature);
     const std::string log = file + ".log";
-    const int status = std::system(("iasl -d " + file + " > " + log + " 2>&1").c_str());
+    std::string command = "iasl -d ";
+    command.append(file).append(" > ").append(log).append(" 2>&1");
+    const int status = std::system(command.c_str());
     std::ifstream read(log);
     const std::string said{std::istreambuf_iterator<char>(read), {}};
     EXPECT_EQ(status, 0) << signature << ": " << said;

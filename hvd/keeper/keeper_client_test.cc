@@ -47,8 +47,9 @@ class LeavingLauncher : public WatchedLauncher {
   absl::StatusOr<std::unique_ptr<Process>> Launch(const std::string& name, int socket,
                                                   int log) override {
     auto process = WatchedLauncher::Launch(name, socket, log);
-    if (process.ok()) left_.push_back(*std::move(process));
-    return process.ok() ? std::make_unique<Gone>() : std::move(process);
+    if (!process.ok()) return process;
+    left_.push_back(*std::move(process));
+    return std::make_unique<Gone>();
   }
 
  private:

@@ -47,7 +47,7 @@ std::shared_ptr<MachineInstance> Machine::TakeInstance() {
 
 absl::Status Machine::Build() {
   return queue_.Run([this] {
-    const absl::Status status = MakeInstance();
+    absl::Status status = MakeInstance();
     if (status.ok()) SetState(hv::v1::MACHINE_STATE_CREATED);
     return status;
   });
@@ -117,7 +117,7 @@ absl::Status Machine::PauseNow() {
 
 // A pause that did not come about in time would come about later, with nobody to resume it.
 absl::Status Machine::PauseOrGoOn() {
-  const absl::Status status = instance()->Pause();
+  absl::Status status = instance()->Pause();
   if (!status.ok()) instance()->Resume().IgnoreError();
   return status;
 }
@@ -158,9 +158,9 @@ absl::Status Machine::Stop(std::chrono::seconds grace) {
   return absl::OkStatus();
 }
 
-void Machine::HandleEnd(uint64_t life, InstanceEnd end) {
+void Machine::HandleEnd(uint64_t life, const InstanceEnd& end) {
   if (life != life_ || instance() == nullptr) return;  // of a life that is over anyway
-  if (!RestartAfterReset(end)) EndNow(std::move(end));
+  if (!RestartAfterReset(end)) EndNow(end);
 }
 
 // A guest that resets gets a new life, unless it is on its way out.
@@ -198,7 +198,7 @@ void Machine::StartAnew() {
   SetState(hv::v1::MACHINE_STATE_RUNNING);
 }
 
-void Machine::EndNow(InstanceEnd end) {
+void Machine::EndNow(const InstanceEnd& end) {
   const hv::v1::MachineExit exit = ShowEnd(end);
   Intend(hv::v1::MACHINE_STATE_STOPPED, &exit);
   TakeInstance().reset();

@@ -80,8 +80,8 @@ class Machine {
   absl::Status PauseNow();
   absl::Status PauseOrGoOn();
   absl::Status ResumeNow();
-  void HandleEnd(uint64_t life, InstanceEnd end);
-  void EndNow(InstanceEnd end);
+  void HandleEnd(uint64_t life, const InstanceEnd& end);
+  void EndNow(const InstanceEnd& end);
   bool RestartAfterReset(const InstanceEnd& end);
   absl::StatusOr<std::vector<hv::v1::Registers>> RegistersNow();
   absl::Status WhilePausedNow(const std::function<absl::Status(MachineInstance&)>& work);
