@@ -4,7 +4,7 @@
 
 namespace hv::cli {
 
-bool InputQueue::Put(std::string text, bool wait) {
+bool InputQueue::Put(const std::string& text, bool wait) {
   std::unique_lock lock(mutex_);
   if (wait) {
     changed_.wait(lock, [this] { return closed_ || text_.size() < capacity_; });

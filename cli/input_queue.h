@@ -14,7 +14,7 @@ class InputQueue {
   explicit InputQueue(size_t capacity_bytes) : capacity_(capacity_bytes) {}
 
   // Waits for room when `wait`; else takes what does not fit too. False: closed.
-  bool Put(std::string text, bool wait);
+  bool Put(const std::string& text, bool wait);
   // Waits for something. Empty: closed.
   std::string Take();
   // Ends both sides' waiting; what is left is dropped.

@@ -62,6 +62,7 @@ absl::Status StartPrivateHvd(const std::string& program, const std::string& sock
       program, "--socket", socket, "--exit-when-idle", "--ready-fd", std::to_string(kReadyFd)};
   if (!libexec.empty()) arguments.insert(arguments.end(), {"--libexec", libexec});
   std::vector<char*> pointers;
+  pointers.reserve(arguments.size() + 1);
   for (std::string& argument : arguments) pointers.push_back(argument.data());
   pointers.push_back(nullptr);
 

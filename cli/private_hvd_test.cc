@@ -10,7 +10,7 @@ namespace {
 
 // A program that stands in for hvd: a shell script.
 std::string Program(const std::string& name, const std::string& script) {
-  const std::string path = testing::TempDir() + name;
+  std::string path = testing::TempDir() + name;
   std::ofstream(path) << "#!/bin/sh\n" << script << "\n";
   chmod(path.c_str(), 0700);
   return path;
