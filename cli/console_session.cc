@@ -167,7 +167,7 @@ bool ConsoleSession::Type(bool& open) {
   const size_t leave = ports_.escape ? text.find(kLeave) : std::string::npos;
   if (leave != std::string::npos) text.resize(leave);
   // Who types at a terminal can always leave: its keys are not made to wait.
-  if (!text.empty()) typed_.Put(std::move(text), !ports_.escape);
+  if (!text.empty()) typed_.Put(text, !ports_.escape);
   return leave != std::string::npos;
 }
 
