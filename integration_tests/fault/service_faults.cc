@@ -201,7 +201,7 @@ TEST_F(ServiceFaults, FaultsAndCountsOutliveAKilledHvd) {
   machine_->AwaitFired(id, after.fired() + 2);
   EXPECT_EQ(machine_->Service(kSubject.service).state(), "running");
   EXPECT_EQ(machine_->Service(kSubject.service).quarantined(), quarantined);
-  EXPECT_NE(Set("after-commit", "delay", {"--nth", "1000000000"}), id)
+  EXPECT_NE(Set("after-commit", "kill", {"--nth", "1000000000"}), id)
       << "two faults of one number";
 }
 

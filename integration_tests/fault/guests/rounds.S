@@ -17,6 +17,7 @@
 #define IOAPIC_WINDOW 0xfec00010
 #define ENTRY_20_HIGH 0x39 /* masked from reset on */
 #define APIC_LOGICAL_DESTINATION 0xfee000d0
+#define APIC_INITIAL_COUNT 0xfee00380
 
 #define DIVISOR 2386        /* 2 ms */
 #define ROUNDS_A_LINE 256
@@ -94,7 +95,9 @@ go_round:
   mov %bl, %al
   OUT_DX COM1_SCRATCH, %al
   EXPECT "serial_svc", 0xff, call read_scratch
-  /* vcpu_svc: the logical destination of an APIC to which nothing is sent. */
+  /* vcpu_svc: the logical destination of an APIC to which nothing is sent; and its timer, whose
+   * interrupt is masked, so that it has something to say to timer_svc. */
+  movl $0xffffffff, APIC_INITIAL_COUNT
   shl $24, %ebx
   mov %ebx, APIC_LOGICAL_DESTINATION
   EXPECT "vcpu_svc", 0xffffffff, mov APIC_LOGICAL_DESTINATION, %eax
