@@ -14,8 +14,8 @@ std::string StateName(hv::v1::MachineState state);  // "running"
 std::string ShowDuration(int64_t nanoseconds);      // "3 s", "5 min", "2 h", "4 d"
 
 std::string ShowMachines(const std::vector<hv::v1::Machine>& machines, int64_t now_unix_ns);
-std::string ShowMachine(const hv::v1::GetMachineResponse& machine, int64_t now_unix_ns);
-std::string ShowServices(const hv::v1::ListServicesResponse& services);
+std::string ShowMachine(const hv::v1::GetMachineResponse& response, int64_t now_unix_ns);
+std::string ShowServices(const hv::v1::ListServicesResponse& response);
 // `before`: an earlier answer, `seconds` ago, for rates; null: none are shown.
 std::string ShowStats(const hv::v1::GetMachineStatsResponse& stats,
                       const hv::v1::GetMachineStatsResponse* before, double seconds);
