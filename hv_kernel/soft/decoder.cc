@@ -108,7 +108,7 @@ uint8_t GprNumber(ZydisRegister reg) {
 }
 
 bool IsHighByte(ZydisRegister reg) {
-  const int id = ZydisRegisterGetId(reg);
+  const ZyanI8 id = ZydisRegisterGetId(reg);
   return ZydisRegisterGetClass(reg) == ZYDIS_REGCLASS_GPR8 && id >= kFirstHighByteId &&
          id < kFirstRexByteId;
 }

@@ -26,14 +26,14 @@ class GuestRunner {
   void ForgetCode();
 
   // As NativeRunner::Run(). When the guest did not end in an exception, `error` says what happened.
-  Ending Run(const MachineState& state, std::span<const uint8_t> memory, std::string& error);
+  Ending Run(const MachineState& begin, std::span<const uint8_t> memory, std::string& error);
 
  private:
   void BuildTables();
   void Map(uint64_t linear, uint64_t physical, size_t pages, uint64_t flags);
   void Put(uint64_t physical, uint64_t value);
   uint64_t Get(uint64_t physical) const;
-  hv_vcpu_state UserState(const MachineState& state) const;
+  hv_vcpu_state UserState(const MachineState& from) const;
 
   std::vector<std::byte> memory_;  // RAM, and room to align it
   std::span<std::byte> ram_;

@@ -47,9 +47,9 @@ inline bool IsIp(ZydisRegister reg) { return ZydisRegisterGetClass(reg) == ZYDIS
 // The number of a register, AH to BH counted as RAX to RBX.
 inline uint8_t Number(ZydisRegister reg) {
   // Zydis counts AH CH DH BH between BL and SPL.
-  const int id = ZydisRegisterGetId(reg);
+  const ZyanI8 id = ZydisRegisterGetId(reg);
   if (ZydisRegisterGetClass(reg) != ZYDIS_REGCLASS_GPR8) return static_cast<uint8_t>(id);
-  return static_cast<uint8_t>(id < 4 ? id : id < 8 ? id - 4 : id - 4);
+  return static_cast<uint8_t>(id < 4 ? id : id - 4);
 }
 
 }  // namespace hv::soft::differential
