@@ -23,7 +23,7 @@ namespace {
 
 constexpr int kSocket = 3;  // where every part of a machine looks for its manifest
 
-class PosixProcess : public Process {
+class PosixProcess final : public Process {
  public:
   PosixProcess(pid_t pid, UniqueFd pidfd) : pid_(pid), pidfd_(std::move(pidfd)) {}
   ~PosixProcess() override {

@@ -37,10 +37,7 @@ class ReEncoder {
       return false;
     }
     request_.machine_mode = ZYDIS_MACHINE_MODE_LONG_64;
-    request_.prefixes &=
-        ~(ZYDIS_ATTRIB_HAS_SEGMENT | ZYDIS_ATTRIB_HAS_SEGMENT_CS | ZYDIS_ATTRIB_HAS_SEGMENT_SS |
-          ZYDIS_ATTRIB_HAS_SEGMENT_DS | ZYDIS_ATTRIB_HAS_SEGMENT_ES | ZYDIS_ATTRIB_HAS_SEGMENT_FS |
-          ZYDIS_ATTRIB_HAS_SEGMENT_GS);
+    request_.prefixes &= ~ZYDIS_ATTRIB_HAS_SEGMENT;
     request_.address_size_hint = ZYDIS_ADDRESS_SIZE_HINT_NONE;
     if (!MapOperands()) return false;
     uint8_t bytes[ZYDIS_MAX_INSTRUCTION_LENGTH];
