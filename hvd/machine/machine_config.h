@@ -22,7 +22,7 @@ inline constexpr uint32_t kDefaultHangTimeoutMs = 50;
 
 // Checks all that can be checked without looking at the host and fills in defaults. InvalidArgument
 // names the field, its value and what is possible.
-absl::StatusOr<hv::v1::MachineConfig> ValidateConfig(const hv::v1::MachineConfig& config);
+absl::StatusOr<hv::v1::MachineConfig> ValidateConfig(const hv::v1::MachineConfig& given);
 
 // 1 to 63 of a-z A-Z 0-9 _ . - with a letter or digit first.
 absl::Status ValidateName(const std::string& name);

@@ -43,7 +43,7 @@ absl::StatusOr<std::shared_ptr<Machine>> MachineRegistry::RestoreOne(const std::
     for (RemainingPart& part : remains.parts) {
       world_.launcher.Adopt(part.pid, std::move(part.death_fd));  // ends it
     }
-    MachineRecords(world_.keeper, name, remains.keys);  // removes them
+    const MachineRecords records(world_.keeper, name, remains.keys);  // removes them when it goes
     return status;
   };
   if (!remains.machine) return refuse(absl::DataLossError("it was still being made"));

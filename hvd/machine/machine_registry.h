@@ -29,7 +29,7 @@ class MachineRegistry {
 
   // AlreadyExists: the name is taken. Unavailable: it is closed. Otherwise as ValidateConfig and
   // Machine::Build; after an error nothing is left.
-  absl::StatusOr<std::shared_ptr<Machine>> Create(const hv::v1::MachineConfig& config);
+  absl::StatusOr<std::shared_ptr<Machine>> Create(const hv::v1::MachineConfig& given);
   // NotFound: names the machines there are.
   absl::StatusOr<std::shared_ptr<Machine>> Find(const std::string& name) const;
   // FailedPrecondition unless it is created or stopped, or `force`.
