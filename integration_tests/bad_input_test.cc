@@ -15,7 +15,7 @@ namespace fs = std::filesystem;
 class BadInputTest : public ::testing::Test {
  protected:
   std::string File(const std::string& name, const std::string& contents) const {
-    const std::string path = hvctl_.folder() + "/" + name;
+    std::string path = hvctl_.folder() + "/" + name;
     std::ofstream(path, std::ios::binary) << contents;
     return path;
   }

@@ -31,7 +31,7 @@ struct KernelClient::Rpc {
                     std::chrono::milliseconds timeout = kTimeout) {
     grpc::ClientContext context;
     context.set_deadline(std::chrono::system_clock::now() + timeout);
-    const absl::Status status = StatusOfCall(((*stub).*method)(&context, request, &response));
+    absl::Status status = StatusOfCall(((*stub).*method)(&context, request, &response));
     if (!absl::IsDeadlineExceeded(status)) return status;
     return absl::DeadlineExceededError(absl::StrCat(
         "hv_kernel did not answer within ", timeout.count(),

@@ -410,7 +410,7 @@ absl::Status Supervisor::Renew(uint32_t endpoint, std::chrono::milliseconds time
     }
     client = slot.client;
     lock.unlock();
-    const absl::Status works = client->AwaitLoop(
+    absl::Status works = client->AwaitLoop(
         std::chrono::duration_cast<std::chrono::milliseconds>(deadline - EventLoop::Clock::now()));
     if (works.ok()) return works;
     lock.lock();

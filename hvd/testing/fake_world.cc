@@ -19,7 +19,7 @@ namespace hv::hvd {
 namespace {
 
 // What the supervisor holds: the part itself belongs to the launcher's record.
-class FakeProcess : public Process {
+class FakeProcess final : public Process {
  public:
   FakeProcess(std::shared_ptr<FakePart> part, std::shared_ptr<std::atomic<bool>> lost)
       : part_(std::move(part)), lost_(std::move(lost)) {}
