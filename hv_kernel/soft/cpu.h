@@ -58,21 +58,15 @@ inline constexpr uint64_t kNoDevicePage = 1;
 inline constexpr size_t kDevicePages = 16;
 constexpr size_t DevicePageSlot(uint64_t linear) { return (linear / kPageBytes) % kDevicePages; }
 
-// Where indirect jumps find translated code: direct-mapped by bits of the linear RIP.
+// Where indirect jumps find translated code: direct-mapped by the low bits of the linear RIP.
 struct JumpCacheEntry {
   uint64_t tag;   // negated RIP
   uint64_t code;  // host address
 };
 inline constexpr size_t kJumpCacheEntries = 2048;
-inline constexpr int kJumpCacheShift = 0;
-inline constexpr uint64_t kJumpCacheSlotBits = (kJumpCacheEntries - 1) << kJumpCacheShift;
-constexpr size_t JumpCacheSlot(uint64_t rip) {
-  return (rip & kJumpCacheSlotBits) >> kJumpCacheShift;
-}
+constexpr size_t JumpCacheSlot(uint64_t rip) { return rip % kJumpCacheEntries; }
 // As NoTlbTag: a RIP that belongs in another slot.
-constexpr uint64_t NoJumpCacheTag(size_t slot) {
-  return 0 - (static_cast<uint64_t>(slot ^ 1) << kJumpCacheShift);
-}
+constexpr uint64_t NoJumpCacheTag(size_t slot) { return 0 - static_cast<uint64_t>(slot ^ 1); }
 
 // Exceptions by vector (SDM vol. 3, table 6-1).
 enum class Vector : uint8_t {

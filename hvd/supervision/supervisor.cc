@@ -1,12 +1,10 @@
 #include "hvd/supervision/supervisor.h"
 
 #include "abi/state.h"
-#include "abi/wake.h"
 #include "absl/strings/str_cat.h"
 #include "base/check.h"
 #include "hvd/host/process_memory.h"
 #include "ring/shared_store.h"
-#include "service/kind_name.h"
 #include "service/role_name.h"
 
 namespace hv::hvd {
@@ -14,12 +12,8 @@ namespace {
 
 constexpr std::chrono::milliseconds kDescribeTimeout{500};
 constexpr std::chrono::seconds kSamplePeriod{1};
-constexpr std::chrono::seconds kControlPeriod{1};
-constexpr std::chrono::seconds kControlTimeout{2};
 // A hang is noticed this much later than it could be, at most.
 constexpr int kLooksInHangTimeout = 5;
-constexpr std::chrono::seconds kStartGrace{5};
-constexpr char kStopped = 'T';  // by a signal; state in /proc/PID/stat
 
 }  // namespace
 
@@ -125,14 +119,6 @@ absl::Status Supervisor::AwaitReady(std::chrono::milliseconds timeout) {
   return absl::OkStatus();
 }
 
-void Supervisor::WatchControl() {
-  control_watch_ = std::make_unique<ControlWatch>(ControlWatch::Parts{
-      .subjects = [this] { return WhomToAsk(); },
-      .on_hang = [this](uint32_t endpoint, uint32_t epoch) { OnControlHang(endpoint, epoch); },
-      .period = kControlPeriod,
-      .timeout = kControlTimeout});
-}
-
 bool Supervisor::DidSomething(const Slot& slot) const {
   const hv_state_header& header = *parts_.segments.state_header(slot.endpoint);
   return ring::LoadAcquire(header.commit) != slot.commit_at_attach ||
@@ -200,99 +186,6 @@ void Supervisor::Retry(Slot& slot, size_t index, std::vector<ServiceEvent>& even
   // At once is now, before anybody is told.
   if (delay->count() == 0) return AttachSuccessor(slot, index, events);
   slot.watch = parts_.loop.After(*delay, [this, index] { Replace(index); });
-}
-
-// Attached, but not in its loop yet: on a host with too much to do that takes its time.
-bool Supervisor::IsStarting(const Slot& slot, uint64_t heartbeat) const {
-  return heartbeat == slot.heartbeat_at_attach &&
-         EventLoop::Clock::now() - slot.attached_at < kStartGrace;
-}
-
-void Supervisor::LookAround() {
-  std::vector<ServiceEvent> events;
-  {
-    std::lock_guard lock(mutex_);
-    for (const auto& slot : slots_) {
-      LookForHang(*slot);
-      LookForRecovery(*slot);
-      LookForQuarantine(*slot, events);
-    }
-  }
-  for (const ServiceEvent& event : events) parts_.on_event(event);
-}
-
-// What hangs is killed; the rest is as with any other death.
-void Supervisor::LookForHang(Slot& slot) {
-  if (slot.state != State::kRunning || !slot.killed_for.empty()) return;
-  const hv_state_header& header = *parts_.segments.state_header(slot.endpoint);
-  const ServiceProgress progress{
-      .heartbeat = ring::LoadRelaxed(header.heartbeat),
-      .waiting = ring::LoadRelaxed(header.waiting) != 0,
-      .wake_word = ring::LoadRelaxed(parts_.segments.wake(slot.endpoint)->word)};
-  if (!slot.hang.Suspicious(progress, EventLoop::Clock::now())) return;
-  const ProcessActivity activity = slot.part.process->activity();
-  if (IsStarting(slot, progress.heartbeat) && activity.state != kStopped) return;
-  if (!slot.hang.Hangs(activity)) return;
-  EndDeliberately(
-      slot, absl::StrCat("hung with work to do for ", parts_.plan.hang_timeout.count(), " ms, "));
-}
-
-void Supervisor::EndDeliberately(Slot& slot, std::string why) {
-  slot.killed_for = std::move(why);
-  LookForRecovery(slot);
-  slot.failover = {.detected_ns = clock_.NowNs()};
-  slot.part.process->Kill();
-}
-
-std::vector<ControlWatch::Subject> Supervisor::WhomToAsk() const {
-  std::lock_guard lock(mutex_);
-  std::vector<ControlWatch::Subject> subjects;
-  for (const auto& slot : slots_) {
-    if (slot->state != State::kRunning || !slot->client) continue;
-    subjects.push_back({slot->endpoint, slot->epoch, [client = slot->client](auto timeout) {
-                          return client->AwaitAnswer(timeout);
-                        }});
-  }
-  return subjects;
-}
-
-void Supervisor::OnControlHang(uint32_t endpoint, uint32_t epoch) {
-  std::lock_guard lock(mutex_);
-  for (const auto& slot : slots_) {
-    const bool same = slot->endpoint == endpoint && slot->epoch == epoch &&
-                      slot->state == State::kRunning && slot->killed_for.empty();
-    if (same) EndDeliberately(*slot, "hung on its control endpoint, ");
-  }
-}
-
-// Whether the last failover has come to its end, by what the successor says of itself.
-void Supervisor::LookForRecovery(Slot& slot) {
-  FailoverTimes& times = slot.failover;
-  if (times.detected_ns == 0 || times.attached_ns == 0) return;
-  const hv_state_header& header = *parts_.segments.state_header(slot.endpoint);
-  if (times.recovered_ns == 0) {
-    times.recovered_ns = ring::LoadRelaxed(header.recovered_at_ns);
-    if (times.recovered_ns == 0) return;
-    slot.failovers.AddRecovery(times);
-  }
-  times.first_message_ns = ring::LoadRelaxed(header.first_message_at_ns);
-  if (times.first_message_ns == 0) return;
-  slot.failovers.AddFirstMessage(times);
-  times = {};
-}
-
-void Supervisor::LookForQuarantine(Slot& slot, std::vector<ServiceEvent>& events) {
-  const hv_state_header& header = *parts_.segments.state_header(slot.endpoint);
-  const uint64_t quarantined = ring::LoadRelaxed(header.quarantined);
-  if (quarantined == slot.quarantined) return;
-  slot.quarantined = quarantined;
-  const uint64_t last = ring::LoadRelaxed(header.last_quarantined);
-  events.push_back(
-      {hv::v1::EVENT_KIND_QUARANTINED, slot.endpoint,
-       absl::StrCat("a message ", service::KindName(static_cast<uint16_t>(last)), " from ",
-                    service::EndpointName(static_cast<uint32_t>(last >> 32)), " killed it ",
-                    HV_POISON_DEATHS, " times running and was answered as by absent hardware; ",
-                    quarantined, " so far")});
 }
 
 void Supervisor::SampleRates() {
