@@ -29,7 +29,9 @@ class BadInputTest : public ::testing::Test {
       EXPECT_NE(result.errors.find(part), std::string::npos)
           << "\"" << part << "\" is not in: " << result.errors;
     }
-    EXPECT_TRUE(Parts(hvctl_.HvdPid()).empty());
+    for (const pid_t part : Parts(hvctl_.HvdPid())) {
+      ADD_FAILURE() << "left behind: " << part << ", " << ProcessName(part);
+    }
     EXPECT_EQ(hvctl_.Run({"ps", "--quiet"}).output, "");
   }
 

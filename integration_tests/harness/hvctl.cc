@@ -89,7 +89,9 @@ std::vector<pid_t> Descendants(pid_t pid) {
 std::vector<pid_t> Parts(pid_t hvd) {
   std::vector<pid_t> parts;
   for (const pid_t pid : Descendants(hvd)) {
-    if (ProcessName(pid) != "hv_keeper") parts.push_back(pid);
+    // Without a name it has ended meanwhile, as a keeper does that has nothing left to keep.
+    const std::string name = ProcessName(pid);
+    if (!name.empty() && name != "hv_keeper") parts.push_back(pid);
   }
   return parts;
 }
