@@ -11,7 +11,8 @@ namespace hv {
 
 class HaltSleep final : public HaltWait {
  public:
-  explicit HaltSleep(ring::Sleeper sleeper) : sleeper_(sleeper) {}
+  // Services spin for the messages of vCPUs: those of `budget` no longer, once this one sleeps.
+  HaltSleep(ring::Sleeper sleeper, ring::SpinBudget budget) : sleeper_(sleeper), budget_(budget) {}
 
   void WaitForAttention(const std::atomic<uint32_t>& attention) override {
     const uint32_t word = sleeper_.Declare();
@@ -21,6 +22,7 @@ class HaltSleep final : public HaltWait {
       sleeper_.Cancel();
       return;
     }
+    budget_.Release();
     sleeper_.Sleep(word, kLongestSleepNs);
   }
 
@@ -29,6 +31,7 @@ class HaltSleep final : public HaltWait {
   static constexpr uint64_t kLongestSleepNs = 100'000'000;
 
   ring::Sleeper sleeper_;
+  ring::SpinBudget budget_;
 };
 
 }  // namespace hv

@@ -11,7 +11,7 @@ namespace {
 // service would cost its next client (55 us across cores).
 constexpr uint64_t kSpinNs = 200'000;
 // Bounds what a hostile peer's meddling with the wake word can cost.
-constexpr uint64_t kLongestSleepNs = 100'000'000;
+constexpr uint64_t kLongestSleepNs = 250'000'000;
 // Peers do not wake a producer when they make room; it looks again this soon.
 constexpr uint64_t kRoomPollNs = 100'000;
 // Messages taken from one channel before the next gets its turn.

@@ -56,10 +56,11 @@ bool HasReaders(hv_segment kind) {
   return kind == HV_SEGMENT_ROUTE_TABLE || kind == HV_SEGMENT_CPUID_TABLE;
 }
 
-// At most one service may spin less than there are cores, so that a vCPU always has one.
-uint32_t SpinSlots() {
-  const unsigned cores = std::thread::hardware_concurrency();
-  return cores < 2 ? 0 : std::min<uint32_t>(cores - 1, HV_SPIN_SLOTS);
+// What spins takes a core from nobody: as many services may as there are more cores than vCPUs.
+uint32_t SpinSlots(const Topology& topology) {
+  const size_t cores = std::thread::hardware_concurrency();
+  const size_t free = cores - std::min(cores, topology.vcpus.size());
+  return static_cast<uint32_t>(std::min<size_t>(free, HV_SPIN_SLOTS));
 }
 
 // One segment that a machine has.
@@ -170,12 +171,13 @@ absl::Status SegmentSet::FormatAll(const Topology& topology) {
         capacity = channel.capacity;
       }
     }
-    if (auto status = Format(segment, capacity); !status.ok()) return status;
+    if (auto status = Format(segment, topology, capacity); !status.ok()) return status;
   }
   return absl::OkStatus();
 }
 
-absl::Status SegmentSet::Format(const OwnedSegment& segment, uint32_t capacity) {
+absl::Status SegmentSet::Format(const OwnedSegment& segment, const Topology& topology,
+                                uint32_t capacity) {
   auto mapping = ring::Mapping::Map(segment.fd.get(), segment.bytes, /*writable=*/true);
   if (!mapping.ok()) return mapping.status();
   switch (segment.kind) {
@@ -187,7 +189,7 @@ absl::Status SegmentSet::Format(const OwnedSegment& segment, uint32_t capacity) 
                                     kFirstEpoch);
       states_.push_back({segment.endpoint, *std::move(mapping)});
       return absl::OkStatus();
-    case HV_SEGMENT_SPIN_BUDGET: mapping->As<hv_spin_budget>()->slots = SpinSlots(); break;
+    case HV_SEGMENT_SPIN_BUDGET: mapping->As<hv_spin_budget>()->slots = SpinSlots(topology); break;
     case HV_SEGMENT_DIRTY_LOG:
       mapping->As<hv_dirty_log>()->pages = guest_ram().bytes / kPageBytes;
       break;

@@ -69,7 +69,7 @@ class SegmentSet {
   };
 
   absl::Status Add(hv_segment kind, uint32_t endpoint, uint32_t peer, uint64_t bytes);
-  absl::Status Format(const OwnedSegment& segment, uint32_t capacity);
+  absl::Status Format(const OwnedSegment& segment, const Topology& topology, uint32_t capacity);
   absl::Status FormatAll(const Topology& topology);
   // Maps what hvd looks at itself of a segment that others use already.
   absl::Status MapOwnView(const OwnedSegment& segment);

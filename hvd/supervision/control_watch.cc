@@ -17,23 +17,29 @@ ControlWatch::~ControlWatch() {
 
 void ControlWatch::Run() {
   std::unique_lock lock(mutex_);
-  while (!stopped_.wait_for(lock, parts_.period, [this] { return stopping_; })) {
+  const auto pause = [this] { return misses_.empty() ? parts_.period : parts_.again; };
+  while (!stopped_.wait_for(lock, pause(), [this] { return stopping_; })) {
     lock.unlock();
-    for (const Subject& subject : parts_.subjects()) Ask(subject);
+    AskAll();
     lock.lock();
   }
 }
 
-void ControlWatch::Ask(const Subject& subject) {
-  const std::pair process(subject.endpoint, subject.epoch);
-  // One that is gone is seen by its death.
-  if (!absl::IsDeadlineExceeded(subject.ask(parts_.timeout))) {
-    misses_.erase(process);
-    return;
+void ControlWatch::AskAll() {
+  Misses misses;
+  for (const Subject& subject : parts_.subjects()) {
+    // One that is gone is seen by its death.
+    if (!absl::IsDeadlineExceeded(subject.ask(parts_.timeout))) continue;
+    const std::pair process(subject.endpoint, subject.epoch);
+    const auto before = misses_.find(process);
+    const int count = before == misses_.end() ? 1 : before->second + 1;
+    if (count < kMisses) {
+      misses[process] = count;
+    } else {
+      parts_.on_hang(subject.endpoint, subject.epoch);
+    }
   }
-  if (++misses_[process] < kMisses) return;
-  misses_.erase(process);
-  parts_.on_hang(subject.endpoint, subject.epoch);
+  misses_ = std::move(misses);
 }
 
 }  // namespace hv::hvd

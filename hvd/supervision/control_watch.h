@@ -30,7 +30,8 @@ class ControlWatch {
     std::function<std::vector<Subject>()> subjects;
     // It has not answered kMisses times running.
     std::function<void(uint32_t endpoint, uint32_t epoch)> on_hang;
-    std::chrono::milliseconds period;   // between two rounds
+    std::chrono::milliseconds period;   // between two rounds, when all have answered
+    std::chrono::milliseconds again;    // when one has not
     std::chrono::milliseconds timeout;  // of one question
   };
   static constexpr int kMisses = 3;
@@ -41,10 +42,11 @@ class ControlWatch {
 
  private:
   void Run();
-  void Ask(const Subject& subject);
+  void AskAll();
 
   const Parts parts_;
-  std::map<std::pair<uint32_t, uint32_t>, int> misses_;  // by endpoint and epoch; the thread's
+  using Misses = std::map<std::pair<uint32_t, uint32_t>, int>;  // by endpoint and epoch
+  Misses misses_;  // of those that have not answered in the last round; the thread's
   std::mutex mutex_;
   std::condition_variable stopped_;
   bool stopping_ = false;

@@ -28,6 +28,7 @@ class ControlWatchTest : public testing::Test {
                                   if (!hung_reported_.exchange(true)) hung_.set_value(epoch);
                                 },
                             .period = kSoon,
+                            .again = kSoon,
                             .timeout = kSoon});
   }
   void AwaitAsked(int times) {

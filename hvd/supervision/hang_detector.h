@@ -16,13 +16,15 @@ struct ServiceProgress {
 };
 
 // A service makes a turn of its loop again and again while it has work, and when it is woken. One
-// that sleeps with nobody having woken it is idle, not hung; it looks round by itself every
-// kLongestSleep. One that is not given a processor, or waits for a disk, is slow, not hung: for a
-// runnable one only the time counts that it has had a processor.
+// that sleeps with nobody having woken it is idle, not hung; it looks round by itself from time to
+// time, if the host's timers are not late, and nobody waits for it: it is given kLongestIdle. One
+// that is not given a processor, or waits for a disk, is slow, not hung: for a runnable one only
+// the time counts that it has had a processor.
 class HangDetector {
  public:
   using TimePoint = std::chrono::steady_clock::time_point;
-  static constexpr std::chrono::milliseconds kLongestSleep{100};
+  // Several times what a service sleeps (service/poll_loop.cc).
+  static constexpr std::chrono::milliseconds kLongestIdle{1000};
 
   explicit HangDetector(std::chrono::nanoseconds timeout) : timeout_(timeout) {}
 
@@ -36,7 +38,8 @@ class HangDetector {
   std::chrono::nanoseconds timeout_;
   bool started_ = false;
   ServiceProgress last_{};
-  TimePoint since_{};  // of its last turn, or of its being woken
+  TimePoint last_look_{};
+  std::chrono::nanoseconds still_{0};  // since its last turn, or since it was woken
   bool woken_ = false;
   bool suspected_ = false;
   std::chrono::nanoseconds cpu_when_suspected_{0};

@@ -11,10 +11,17 @@ constexpr milliseconds kTimeout{50};
 
 class HangDetectorTest : public testing::Test {
  protected:
+  // What the look at `ms` says, after looks every 10 ms.
   bool SuspiciousAt(int ms, const ServiceProgress& progress) {
+    while (last_ms_ + 10 < ms) Look(last_ms_ + 10, progress);
+    return Look(ms, progress);
+  }
+  bool Look(int ms, const ServiceProgress& progress) {
+    last_ms_ = ms;
     return detector_.Suspicious(progress, HangDetector::TimePoint(milliseconds(ms)));
   }
   HangDetector detector_{kTimeout};
+  int last_ms_ = 0;
 };
 
 TEST_F(HangDetectorTest, ABusyServiceThatTurnsIsFine) {
@@ -31,10 +38,26 @@ TEST_F(HangDetectorTest, ABusyServiceThatStopsTurningIsSuspicious) {
   EXPECT_FALSE(SuspiciousAt(100, {.heartbeat = 2}));
 }
 
-TEST_F(HangDetectorTest, AnIdleServiceIsFineWhileItSleepsNoLongerThanItWould) {
+TEST_F(HangDetectorTest, WhoHasSleptLongAndJustWokenUpHasItsTime) {
   EXPECT_FALSE(SuspiciousAt(0, {.heartbeat = 1, .waiting = true, .wake_word = 7}));
-  EXPECT_FALSE(SuspiciousAt(149, {.heartbeat = 1, .waiting = true, .wake_word = 7}));
-  EXPECT_TRUE(SuspiciousAt(150, {.heartbeat = 1, .waiting = true, .wake_word = 7}));
+  EXPECT_FALSE(SuspiciousAt(200, {.heartbeat = 1, .waiting = true, .wake_word = 7}));
+  EXPECT_FALSE(SuspiciousAt(210, {.heartbeat = 1, .waiting = false, .wake_word = 8}));
+  EXPECT_FALSE(SuspiciousAt(259, {.heartbeat = 1, .waiting = false, .wake_word = 8}));
+  EXPECT_TRUE(SuspiciousAt(260, {.heartbeat = 1, .waiting = false, .wake_word = 8}));
+}
+
+// What holds up the one who looks holds up the service.
+TEST_F(HangDetectorTest, OfALateLookHalfTheTimeoutCounts) {
+  EXPECT_FALSE(SuspiciousAt(0, {.heartbeat = 1}));
+  EXPECT_FALSE(Look(1000, {.heartbeat = 1}));
+  EXPECT_FALSE(SuspiciousAt(1024, {.heartbeat = 1}));
+  EXPECT_TRUE(SuspiciousAt(1025, {.heartbeat = 1}));
+}
+
+TEST_F(HangDetectorTest, AnIdleServiceIsFineForLongerThanItSleeps) {
+  EXPECT_FALSE(SuspiciousAt(0, {.heartbeat = 1, .waiting = true, .wake_word = 7}));
+  EXPECT_FALSE(SuspiciousAt(1049, {.heartbeat = 1, .waiting = true, .wake_word = 7}));
+  EXPECT_TRUE(SuspiciousAt(1050, {.heartbeat = 1, .waiting = true, .wake_word = 7}));
 }
 
 TEST_F(HangDetectorTest, ASleeperThatWasWokenMustTurn) {
