@@ -247,6 +247,8 @@ void AddOthers(CLI::App& app, Options& options) {
              options);
   CLI::App* stats = app.add_subcommand("stats", "Show a guest's exits by reason and by service");
   AddMachine(stats, options);
+  stats->add_flag("--engine", options.of_engine,
+                  "Show what the engine counts instead: translation, slow paths by cause");
   stats
       ->add_option("--interval,-i", options.interval_seconds,
                    "Count for so many seconds and show rates too")

@@ -124,8 +124,8 @@ StatusOrExit Stats(HvdClient& client, const Options& options) {
   const auto request = About<hv::v1::GetMachineStatsRequest>(options);
   const auto first = client.Call(&Stub::GetStats, request);
   if (options.interval_seconds <= 0 || !first.ok()) {
-    return Answer(first, options, [](const hv::v1::GetMachineStatsResponse& stats) {
-      return ShowStats(stats, nullptr, 0);
+    return Answer(first, options, [&](const hv::v1::GetMachineStatsResponse& stats) {
+      return ShowStats(stats, nullptr, 0, options.of_engine);
     });
   }
   const auto begin = std::chrono::steady_clock::now();
@@ -133,7 +133,7 @@ StatusOrExit Stats(HvdClient& client, const Options& options) {
   const auto second = client.Call(&Stub::GetStats, request);
   const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - begin;
   return Answer(second, options, [&](const hv::v1::GetMachineStatsResponse& stats) {
-    return ShowStats(stats, &*first, elapsed.count());
+    return ShowStats(stats, &*first, elapsed.count(), options.of_engine);
   });
 }
 

@@ -59,6 +59,7 @@ struct Options {
   bool force = false;           // stop, rm
   std::string service;          // replace
   double interval_seconds = 0;  // stats
+  bool of_engine = false;       // stats
   std::string shell;            // completion
   FaultOptions fault;
 };

@@ -16,9 +16,11 @@ std::string ShowDuration(int64_t nanoseconds);      // "3 s", "5 min", "2 h", "4
 std::string ShowMachines(const std::vector<hv::v1::Machine>& machines, int64_t now_unix_ns);
 std::string ShowMachine(const hv::v1::GetMachineResponse& response, int64_t now_unix_ns);
 std::string ShowServices(const hv::v1::ListServicesResponse& response);
-// `before`: an earlier answer, `seconds` ago, for rates; null: none are shown.
+// `before`: an earlier answer, `seconds` ago, for rates; null: none are shown. What the engine
+// counts of itself, or all else.
 std::string ShowStats(const hv::v1::GetMachineStatsResponse& stats,
-                      const hv::v1::GetMachineStatsResponse* before, double seconds);
+                      const hv::v1::GetMachineStatsResponse* before, double seconds,
+                      bool of_engine);
 std::string ShowMemory(const hv::v1::GuestMemory& memory);
 // Runs of dirty pages.
 std::string ShowDirtyPages(const hv::v1::TakeDirtyLogResponse& taken);

@@ -58,10 +58,17 @@ class Section {
   Table table_;
 };
 
+Sums OfEngine(const hv::v1::GetMachineStatsResponse& stats) {
+  Sums sums;
+  for (const auto& counter : stats.engine_counters()) sums[counter.name()] += counter.value();
+  return sums;
+}
+
 }  // namespace
 
 std::string ShowStats(const hv::v1::GetMachineStatsResponse& stats,
-                      const hv::v1::GetMachineStatsResponse* before, double seconds) {
+                      const hv::v1::GetMachineStatsResponse* before, double seconds,
+                      bool of_engine) {
   const hv::v1::GetMachineStatsResponse none;
   const auto& earlier = before != nullptr ? *before : none;
   std::string text = absl::StrCat("engine ", stats.engine(), ", ", stats.vcpus_size(), " vCPU",
@@ -74,6 +81,10 @@ std::string ShowStats(const hv::v1::GetMachineStatsResponse& stats,
   const auto by_vcpu = [&](const char* title, auto select) {
     section(title, SumOf(stats, select), SumOf(earlier, select));
   };
+  if (of_engine) {
+    section("ENGINE", OfEngine(stats), OfEngine(earlier));
+    return text;
+  }
   using Vcpu = hv::v1::VcpuCounters;
   by_vcpu("EXITS", [](const Vcpu& vcpu) -> const Counters& { return vcpu.exits(); });
   by_vcpu("ANSWERED BY", [](const Vcpu& vcpu) -> const Counters& { return vcpu.requests(); });
@@ -89,12 +100,6 @@ std::string ShowStats(const hv::v1::GetMachineStatsResponse& stats,
     return sums;
   };
   section("EVENTS", events(stats), events(earlier));
-  const auto engine = [](const hv::v1::GetMachineStatsResponse& from) {
-    Sums sums;
-    for (const auto& counter : from.engine_counters()) sums[counter.name()] += counter.value();
-    return sums;
-  };
-  section("ENGINE", engine(stats), engine(earlier));
   return text;
 }
 

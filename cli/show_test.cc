@@ -67,14 +67,25 @@ hv::v1::GetMachineStatsResponse Stats(uint64_t reads, uint64_t halts) {
 }
 
 TEST(ShowTest, StatsAreSummedSortedAndWithoutZeros) {
-  const std::string text = ShowStats(Stats(10, 500), nullptr, 0);
+  const std::string text = ShowStats(Stats(10, 500), nullptr, 0, false);
   EXPECT_TRUE(Contains(text, "EXITS      COUNT\nhalt        1000\nport_read     20\n")) << text;
   EXPECT_FALSE(Contains(text, "cr8_write"));
 }
 
+TEST(ShowTest, WhatTheEngineCountsIsShownByItself) {
+  auto stats = Stats(10, 500);
+  auto& blocks = *stats.add_engine_counters();
+  blocks.set_name("blocks");
+  blocks.set_value(7);
+  const std::string text = ShowStats(stats, nullptr, 0, true);
+  EXPECT_TRUE(Contains(text, "blocks      7\n")) << text;
+  EXPECT_FALSE(Contains(text, "halt"));
+  EXPECT_FALSE(Contains(ShowStats(stats, nullptr, 0, false), "blocks"));
+}
+
 TEST(ShowTest, RatesAreDifferencesOverTime) {
   const auto before = Stats(10, 500);
-  const std::string text = ShowStats(Stats(20, 500), &before, 2.0);
+  const std::string text = ShowStats(Stats(20, 500), &before, 2.0, false);
   EXPECT_TRUE(Contains(text, "port_read     40          10\n")) << text;
 }
 

@@ -120,7 +120,7 @@ class Engine {
 
   // Counters by name, for `hvctl stats --engine`.
   struct Counter {
-    std::string_view name;
+    std::string name;
     uint64_t value;
   };
   virtual std::vector<Counter> Counters() const = 0;

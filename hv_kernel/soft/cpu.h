@@ -17,35 +17,53 @@ inline constexpr uint64_t kPageBytes = 4096;
 inline constexpr uint64_t kPageMask = ~(kPageBytes - 1);
 inline constexpr uint64_t kPageOffsetMask = kPageBytes - 1;
 
+// A set of slots of a table, for walking through those that are in it.
+template <size_t kSlots>
+struct SlotSet {
+  static_assert(kSlots % 64 == 0);
+  uint64_t words[kSlots / 64];
+
+  void Add(size_t slot) { words[slot / 64] |= uint64_t{1} << slot % 64; }
+  void Remove(size_t slot) { words[slot / 64] &= ~(uint64_t{1} << slot % 64); }
+  bool Contains(size_t slot) const { return (words[slot / 64] >> slot % 64 & 1) != 0; }
+  // `visit` may remove the slot it is given.
+  template <typename Visitor>
+  void ForEach(Visitor visit) const {
+    for (size_t word = 0; word < kSlots / 64; ++word) {
+      for (uint64_t left = words[word]; left != 0; left &= left - 1) {
+        visit(word * 64 + static_cast<size_t>(__builtin_ctzll(left)));
+      }
+    }
+  }
+};
+
 // Which of the translation look-aside buffers an access goes through: rights differ by privilege
 // and, with SMAP, by RFLAGS.AC. Part of a block's key, so generated code has it as a constant.
 enum class TlbIndex : uint8_t { kUser = 0, kSupervisor = 1, kSupervisorAc = 2 };
 inline constexpr size_t kTlbCount = 3;
-inline constexpr size_t kTlbEntries = 1024;
+inline constexpr size_t kTlbEntries = 4096;
 
-// One page. Tags are kept negated: linear + tag is the offset into the page when the page is the
-// entry's, so one addition and one comparison check both the page and that the access ends in it. A
-// slot that allows no such access has the tag of a page that belongs in another slot. `write_tag`
-// stays so while the page holds translated code, is ROM, or still has its dirty bit to be set or,
-// where writes are logged, its bit in the dirty log.
-struct TlbEntry {
-  uint64_t read_tag;
-  uint64_t write_tag;
-  uint64_t host_page;  // host address of the page's first byte
-  uint64_t addend;     // host_page - linear page
+// Direct-mapped; one page a slot. Tags are kept negated: linear + tag is the offset into the page
+// when the page is the slot's, so one addition and one comparison check both the page and that the
+// access ends in it. A slot that allows no such access has the tag of a page that belongs in
+// another slot. `write_tag` stays so while the page holds translated code, is ROM, or still has its
+// dirty bit to be set or, where writes are logged, its bit in the dirty log.
+struct Tlb {
+  uint64_t read_tag[kTlbEntries];
+  uint64_t write_tag[kTlbEntries];
+  uint64_t host_page[kTlbEntries];  // host address of the page's first byte
+  uint64_t addend[kTlbEntries];     // host_page - linear page
+  // --- Not for generated code.
+  uint64_t physical_page[kTlbEntries];
+  uint8_t page_shift[kTlbEntries];  // 12, 21, 22 or 30: what INVLPG of any address inside drops
+  SlotSet<kTlbEntries> used;        // all that may have a tag
+  SlotSet<kTlbEntries> local;       // of these, what MOV CR3 drops: pages that are not global
+  SlotSet<kTlbEntries> large;       // of these, pieces of pages larger than 4 KiB
 };
-static_assert(sizeof(TlbEntry) == 32);
 constexpr size_t TlbSlot(uint64_t linear) { return (linear / kPageBytes) % kTlbEntries; }
 constexpr uint64_t TlbTag(uint64_t linear) { return 0 - (linear & kPageMask); }
 // Half the table away, so that not even an access that begins in the page before would seem to fit.
 constexpr uint64_t NoTlbTag(size_t slot) { return 0 - ((slot ^ kTlbEntries / 2) * kPageBytes); }
-
-// What the TLB knows of a page beside what generated code needs.
-struct TlbOrigin {
-  uint64_t physical_page;
-  uint8_t page_shift;  // 12, 21, 22 or 30: what INVLPG of any address inside has to drop
-  bool global;
-};
 
 // A page without RAM, as a walk found it: accesses to it never go by the TLB, and should not walk
 // again.
@@ -58,12 +76,26 @@ inline constexpr uint64_t kNoDevicePage = 1;
 inline constexpr size_t kDevicePages = 16;
 constexpr size_t DevicePageSlot(uint64_t linear) { return (linear / kPageBytes) % kDevicePages; }
 
+// How many probes of one block may serve several accesses each.
+inline constexpr size_t kSharedProbes = 8;
+
 // Where indirect jumps find translated code: direct-mapped by the low bits of the linear RIP.
 struct JumpCacheEntry {
   uint64_t tag;   // negated RIP
   uint64_t code;  // host address
 };
-inline constexpr size_t kJumpCacheEntries = 2048;
+inline constexpr size_t kJumpCacheEntries = 8192;
+// What is known of the pages whose code is in a jump cache: 4 KiB pages and the larger sizes apart,
+// each by a few bits of its number. No bit, no code.
+inline constexpr size_t kPageSizes = 4;
+using CodePages = SlotSet<512>;
+struct JumpCache {
+  JumpCacheEntry entry[kJumpCacheEntries];
+  SlotSet<kJumpCacheEntries> used;
+  CodePages pages[kPageSizes];
+  bool has_local;  // supervisor code of pages that are not global
+  uint64_t life;   // differs for each time that one of the jump caches has been emptied
+};
 constexpr size_t JumpCacheSlot(uint64_t rip) { return rip % kJumpCacheEntries; }
 // As NoTlbTag: a RIP that belongs in another slot.
 constexpr uint64_t NoJumpCacheTag(size_t slot) { return 0 - static_cast<uint64_t>(slot ^ 1); }
@@ -141,8 +173,9 @@ struct Cpu {
   // config.attention, or a word that is never zero while there is mail (code_exchange.h). Other
   // vCPUs store it: atomic accesses only.
   const std::atomic<uint32_t>* attention;
-  uint64_t scratch[8];  // of the translator: values held across a memory access
-  uint64_t saved_rcx;   // of the flagless comparisons
+  uint64_t scratch[8];             // of the translator: values held across a memory access
+  uint64_t shared[kSharedProbes];  // host addresses that probes have found (shared_probes.h)
+  uint64_t saved_rcx;              // of the flagless comparisons
   uint64_t host_rsp;
   uint64_t host_flags;  // as they were when generated code was left
   // Where generated code is entered, and what host R10 holds then and held when it was left.
@@ -154,9 +187,8 @@ struct Cpu {
   uint64_t tlb_slot_mask;
   uint64_t page_mask;
   uint64_t jump_slot_mask;
-  TlbEntry tlb[kTlbCount][kTlbEntries];
-  JumpCacheEntry jump_cache[kTlbCount][kJumpCacheEntries];
-  TlbOrigin tlb_origin[kTlbCount][kTlbEntries];
+  Tlb tlb[kTlbCount];
+  JumpCache jump_cache[kTlbCount];
   DevicePage device_pages[kTlbCount][kDevicePages];
 
   // --- Architectural state.
@@ -227,10 +259,6 @@ struct Cpu {
   // What the jump caches were filled under: the mode, and the base of CS.
   uint32_t jump_cache_mode;
   uint64_t jump_cache_base;
-  // A jump cache of supervisor code holds entries of pages that are not global.
-  bool jump_cache_has_local[kTlbCount];
-  // Differs for each time that one of the jump caches has been emptied.
-  uint64_t jump_cache_life[kTlbCount];
   uint64_t jump_cache_lives;
   const PhysicalMemory* memory;
   CodeTracker* code;

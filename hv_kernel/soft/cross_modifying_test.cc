@@ -1,70 +1,31 @@
 // Code that one vCPU changes while another runs it (Intel SDM vol. 3, 8.1.3): two vCPUs of one
 // machine, each on its thread.
 #include <gtest/gtest.h>
-#include <sys/mman.h>
 
-#include <atomic>
-#include <cstring>
-#include <memory>
 #include <thread>
-#include <vector>
 
-#include "hv_kernel/soft/soft_engine.h"
-#include "hv_kernel/soft/test_machine.h"
-#include "hv_kernel/soft/watchdog.h"
+#include "hv_kernel/soft/smp_machine.h"
 
 namespace hv::soft {
 namespace {
 
-constexpr uint64_t kRamBytes = 16 << 20;
 constexpr uint64_t kRunnerCode = 0x100000, kWriterCode = 0x140000;
 constexpr uint64_t kFunction = 0x200000;  // mov eax, imm32; ret
 constexpr uint64_t kShared = 0x300000;    // what the vCPUs tell each other
-constexpr uint64_t kStacks = 0x400000;
 
 class CrossModifyingTest : public testing::Test {
  protected:
-  CrossModifyingTest()
-      : ram_(static_cast<std::byte*>(
-            mmap(nullptr, kRamBytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0))),
-        engine_(CreateSoftEngine({.code_bytes = 8 << 20}).value()) {
-    Put<uint64_t>(0x1000, 0x2007);
-    Put<uint64_t>(0x2000, 0x3007);
-    for (uint64_t i = 0; i < 512; ++i) Put<uint64_t>(0x3000 + i * 8, i << 21 | 0xe7);
-    const hv_memory_slot slot{.address = 0, .bytes = kRamBytes};
-    EXPECT_TRUE(engine_->SetMemory({&slot, 1}, {ram_, kRamBytes}, nullptr).ok());
-    for (int i = 0; i < 2; ++i) {
-      vcpus_.push_back(engine_->CreateVcpu({.attention = &attention_, .cpuid = {}}).value());
-    }
-  }
-  ~CrossModifyingTest() override {
-    vcpus_.clear();
-    munmap(ram_, kRamBytes);
-  }
-
-  template <typename T>
-  void Put(uint64_t physical, T value) {
-    std::memcpy(ram_ + physical, &value, sizeof(value));
-  }
   void Load(uint64_t physical, std::initializer_list<uint8_t> bytes) {
-    std::memcpy(ram_ + physical, bytes.begin(), bytes.size());
+    machine_.Load(physical, bytes);
   }
   // Runs to the HLT; the state at the end.
-  hv_vcpu_state Run(int vcpu, uint64_t rip) {
-    hv_vcpu_state state = TestMachine::LongMode();
-    state.rip = rip;
-    state.gpr[HV_RSP] = kStacks + static_cast<uint64_t>(vcpu) * 0x10000 + 0x8000;
-    EXPECT_TRUE(vcpus_[vcpu]->SetState(state).ok());
-    EXPECT_EQ(vcpus_[vcpu]->Run().reason, ExitReason::kHalt);
-    vcpus_[vcpu]->GetState(state);
+  hv_vcpu_state Run(size_t vcpu, uint64_t rip) {
+    hv_vcpu_state state;
+    EXPECT_TRUE(machine_.Run(vcpu, rip, state));
     return state;
   }
 
-  std::byte* ram_;
-  std::unique_ptr<Engine> engine_;
-  std::atomic<uint32_t> attention_{0};
-  Watchdog watchdog_{attention_};
-  std::vector<std::unique_ptr<VcpuEngine>> vcpus_;
+  SmpMachine machine_{2};
 };
 
 TEST_F(CrossModifyingTest, WhatOneVcpuWroteAnotherRunsAnew) {
@@ -87,10 +48,10 @@ TEST_F(CrossModifyingTest, AStoreByATranslationMadeBeforeIsSeen) {
                      0xf4});
   hv_vcpu_state state = TestMachine::LongMode();
   state.rip = kWriterCode;
-  ASSERT_TRUE(vcpus_[1]->SetState(state).ok());
-  EXPECT_EQ(vcpus_[1]->Run().reason, ExitReason::kPortWrite);
+  ASSERT_TRUE(machine_.vcpu(1).SetState(state).ok());
+  EXPECT_EQ(machine_.vcpu(1).Run().reason, ExitReason::kPortWrite);
   EXPECT_EQ(Run(0, kRunnerCode).gpr[HV_RAX], 2u);
-  EXPECT_EQ(vcpus_[1]->Run().reason, ExitReason::kHalt);
+  EXPECT_EQ(machine_.vcpu(1).Run().reason, ExitReason::kHalt);
   EXPECT_EQ(Run(0, kRunnerCode).gpr[HV_RAX], 3u);
 }
 
@@ -137,9 +98,7 @@ TEST_F(CrossModifyingTest, LockedInstructionsOnAPageWithCodeAreAtomic) {
   std::thread other([&] { Run(1, kRunnerCode); });
   Run(0, kRunnerCode);
   other.join();
-  uint32_t count;
-  std::memcpy(&count, ram_ + kRunnerCode + 0x800, sizeof(count));
-  EXPECT_EQ(count, 2 * kEach);
+  EXPECT_EQ(machine_.Get<uint32_t>(kRunnerCode + 0x800), 2 * kEach);
 }
 
 }  // namespace

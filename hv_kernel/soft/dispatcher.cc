@@ -1,9 +1,10 @@
 #include "hv_kernel/soft/dispatcher.h"
 
+#include <utility>
+
 #include "hv_kernel/soft/memory/linear_access.h"
 #include "hv_kernel/soft/memory/tlb.h"
 #include "hv_kernel/soft/system/breakpoints.h"
-#include "hv_kernel/soft/system/device_moves.h"
 #include "hv_kernel/soft/system/events.h"
 
 namespace hv::soft {
@@ -90,9 +91,15 @@ Dispatcher::Turn Dispatcher::FindCode(Wanted wanted) {
   }
   const Mode plain = Mode::Of(cpu_);
   MatchJumpCaches(plain, linear - cpu_.rip);
-  mode_ = slow_ ? plain.Slow() : single_ ? plain.Single() : plain;
-  if (wanted == Wanted::kCode && !slow_ && FindInJumpCache()) return Turn::kNext;
-  Location at;
+  const LinkTo link = std::exchange(link_, LinkTo::kPlain);
+  mode_ = slow_                       ? plain.Slow()
+          : single_                   ? plain.Single()
+          : link == LinkTo::kUnshared ? plain.Unshared()
+          : link == LinkTo::kLoop     ? plain.Loop()
+                                      : plain;
+  if (FindInJumpCache(wanted)) return Turn::kNext;
+  linear_ = linear;
+  Location& at = at_;
   const Outcome outcome = Locate(cpu_, linear, AccessKind::kExecute, plain.tlb(), false, at);
   if (outcome != Outcome::kDone) {
     slow_ = false;
@@ -106,16 +113,21 @@ Dispatcher::Turn Dispatcher::FindCode(Wanted wanted) {
   }
   physical_ = at.physical;
   Block* block = cache_.Find(physical_, cpu_.rip, mode_);
-  bool global = at.global;
-  if (block != nullptr && block->physical_next_page != 0) {
-    block = FindAcross(linear, *block, global);
+  Location next{.global = true};
+  const bool across = block != nullptr && block->physical_next_page != 0;
+  if (across) block = FindAcross(linear, *block, next);
+  if (block == nullptr) {
+    link_ = link;
+    return Give(Need::kTranslate);
   }
-  if (block == nullptr) return Give(Need::kTranslate);
   if (!IsAsTranslated(*block, at.host)) {
     NoteStore(cpu_, physical_ & kPageMask, at.ram_page, kPageBytes);
     return Give(Need::kInvalidate);
   }
-  if (!slow_) RememberInJumpCache(*block, global);
+  if (across) {
+    NoteCodePage(cpu_, mode_.tlb(), linear + kPageBytes, next.page_shift, next.global);
+  }
+  Remember(*block);
   code_ = block->code;
   found_ = block;
   cpu_.rflags &= ~kFlagRf;
@@ -123,14 +135,11 @@ Dispatcher::Turn Dispatcher::FindCode(Wanted wanted) {
 }
 
 // The translation of an instruction that ends on the next page, as that page is mapped now; null
-// when there is none, or a fault for the translator to find. `global` stays so only if that page is
-// global too.
-Block* Dispatcher::FindAcross(uint64_t linear, const Block& block, bool& global) {
-  Location next;
+// when there is none, or a fault for the translator to find.
+Block* Dispatcher::FindAcross(uint64_t linear, const Block& block, Location& next) {
   const uint64_t next_linear = (linear & kPageMask) + kPageBytes;
   const Outcome outcome = Locate(cpu_, next_linear, AccessKind::kExecute, mode_.tlb(), false, next);
   if (outcome != Outcome::kDone || next.host == nullptr) return nullptr;
-  global = global && next.global;
   return cache_.FindAcross(block.physical, next.physical & kPageMask, block.rip, mode_);
 }
 
@@ -144,35 +153,40 @@ void Dispatcher::MatchJumpCaches(Mode mode, uint64_t code_base) {
 }
 
 // As translated code finds it: without a look at page tables or at the code's bytes.
-bool Dispatcher::FindInJumpCache() {
-  const auto index = static_cast<size_t>(mode_.tlb());
-  const JumpCacheEntry& entry = cpu_.jump_cache[index][JumpCacheSlot(cpu_.rip)];
-  if (entry.tag == 0 - cpu_.rip && !mode_.single()) {
+bool Dispatcher::FindInJumpCache(Wanted wanted) {
+  const JumpCache& cache = cpu_.jump_cache[static_cast<size_t>(mode_.tlb())];
+  const JumpCacheEntry& entry = cache.entry[JumpCacheSlot(cpu_.rip)];
+  if (wanted == Wanted::kCode && entry.tag == 0 - cpu_.rip && mode_.plain()) {
     code_ = entry.code;
   } else {
-    const RecentCode& recent = RecentAt(cpu_.rip);
-    const bool found = recent.rip == cpu_.rip && recent.life == cpu_.jump_cache_life[index] &&
-                       recent.mode == mode_;
+    const RecentCode& recent = RecentAt(cpu_.rip, mode_);
+    const bool found = recent.rip == cpu_.rip && recent.life == cache.life && recent.mode == mode_;
     if (!found) return false;
-    code_ = recent.code;
-    if (!mode_.single()) EnterJumpCache(recent.rip, recent.code);
+    code_ = recent.block->code;
+    found_ = recent.block;
+    if (mode_.plain()) {
+      EnterJumpCache(cpu_, mode_.tlb(), {.tag = 0 - recent.rip, .code = code_});
+    }
   }
   cpu_.rflags &= ~kFlagRf;  // it held for this instruction alone
   return true;
 }
 
-void Dispatcher::EnterJumpCache(uint64_t rip, uint64_t code) {
-  JumpCacheEntry& entry = cpu_.jump_cache[static_cast<size_t>(mode_.tlb())][JumpCacheSlot(rip)];
-  entry.tag = 0 - rip;
-  entry.code = code;
+void Dispatcher::Remember(Block& block) {
+  NoteCodePage(cpu_, mode_.tlb(), linear_, at_.page_shift, at_.global);
+  if (mode_.plain()) {
+    EnterJumpCache(cpu_, mode_.tlb(), {.tag = 0 - block.rip, .code = block.code});
+  }
+  RecentAt(block.rip, mode_) = {.rip = block.rip,
+                                .block = &block,
+                                .life = cpu_.jump_cache[static_cast<size_t>(mode_.tlb())].life,
+                                .mode = mode_};
 }
 
-void Dispatcher::RememberInJumpCache(const Block& block, bool global) {
-  const auto index = static_cast<size_t>(mode_.tlb());
-  if (!mode_.single()) EnterJumpCache(block.rip, block.code);
-  RecentAt(block.rip) = {
-      .rip = block.rip, .code = block.code, .life = cpu_.jump_cache_life[index], .mode = mode_};
-  if (!global) cpu_.jump_cache_has_local[index] = true;
+void Dispatcher::Forget(const Block& block) {
+  RecentCode& recent = RecentAt(block.rip, block.mode);
+  if (recent.block == &block) recent.life = 0;
+  DropFromJumpCaches(cpu_, {.tag = 0 - block.rip, .code = block.code});
 }
 
 void Dispatcher::Enter(uint64_t code) {
@@ -183,10 +197,12 @@ void Dispatcher::Enter(uint64_t code) {
 }
 
 Dispatcher::Turn Dispatcher::Serve(const LeaveSite& site) {
+  Count(left_[static_cast<size_t>(site.kind)]);
   switch (site.kind) {
     case LeaveKind::kLookup: cpu_.rip = cpu_.host_r10; return Turn::kNext;
     case LeaveKind::kLink:
       cpu_.rip = site.rip;
+      link_ = site.link;
       if (FindCode(Wanted::kBlock) == Turn::kNeed) return Turn::kNeed;
       // Not when a fetch fault or a single step has come between.
       if (code_ == 0 || mode_.single() || cpu_.rip != site.rip) return Turn::kNext;
@@ -235,6 +251,7 @@ void Dispatcher::BeginByHand(const LeaveSite& site) {
 }
 
 Outcome Dispatcher::Execute(const LeaveSite& site) {
+  Count(handled_[site.insn.mnemonic]);
   BeginByHand(site);
   const Outcome outcome = site.handler.handler(cpu_, site.insn);
   if (outcome == Outcome::kDone) cpu_.rip = cpu_.next_rip;
@@ -271,33 +288,6 @@ Dispatcher::Turn Dispatcher::Resolve(Outcome outcome) {
     return Give(Need::kExit);
   }
   return Turn::kNext;
-}
-
-Dispatcher::Turn Dispatcher::ServeMemory(const LeaveSite& site) {
-  ++tlb_misses_;
-  const uint64_t linear = cpu_.host_r10;
-  const bool write = site.use != MemoryUse::kRead;
-  const AccessKind kind = write ? AccessKind::kWrite : AccessKind::kRead;
-  const TlbIndex index = CurrentTlbIndex(cpu_);
-  Location at;
-  cpu_.rip = site.rip;
-  Outcome outcome = CheckCanonical(cpu_, linear, site.bytes, site.stack);
-  if (outcome == Outcome::kDone) outcome = Locate(cpu_, linear, kind, index, site.stack, at);
-  if (outcome != Outcome::kDone) return Resolve(outcome);
-  if (at.host == nullptr && site.plain_move && IsOneDeviceAccess(at.physical, site.bytes)) {
-    BeginByHand(site);
-    NoteDataAccess(cpu_, linear, site.bytes, write);
-    const Outcome moved = MoveDevice(cpu_, site.insn, at.physical);
-    if (moved == Outcome::kDone) cpu_.rip = cpu_.next_rip;
-    return Resolve(moved);
-  }
-  const TlbEntry& entry = cpu_.tlb[static_cast<size_t>(index)][TlbSlot(linear)];
-  const uint64_t offset = linear + (write ? entry.write_tag : entry.read_tag);
-  if (offset <= kPageBytes - site.bytes) {
-    code_ = site.resume;
-    return Turn::kNext;
-  }
-  return RunSlow(site.rip);
 }
 
 }  // namespace hv::soft

@@ -2,9 +2,12 @@
 // register of the host is needed for that. Compiled to touch none: the guest's are in them.
 #pragma once
 
+#include <Zydis/Mnemonic.h>
+
 #include <cstdint>
 
 #include "hv_kernel/soft/cpu.h"
+#include "hv_kernel/soft/memory/linear_access.h"
 #include "hv_kernel/soft/translate/leave_site.h"
 #include "hv_kernel/soft/translate/mode.h"
 #include "hv_kernel/soft/translate/translation_cache.h"
@@ -33,6 +36,11 @@ class Dispatcher {
   // REQUIRES: the thread's GS base is the Cpu.
   Need Run();
 
+  // The block that a kTranslate has led to. Of one page.
+  void Remember(Block& block);
+  // One that has been dropped.
+  void Forget(const Block& block);
+
   // Details of the last Need.
   Mode mode() const { return mode_; }
   uint64_t physical() const { return physical_; }
@@ -47,18 +55,31 @@ class Dispatcher {
   uint64_t slow_instructions() const { return slow_instructions_; }
   uint64_t tlb_misses() const { return tlb_misses_; }
   uint64_t lookups() const { return lookups_; }
+  // How often generated code was left, by why; and for which instructions' handlers, by mnemonic.
+  // Any thread.
+  uint64_t left(LeaveKind kind) const { return Load(left_[static_cast<size_t>(kind)]); }
+  uint64_t handled(uint16_t mnemonic) const { return Load(handled_[mnemonic]); }
+  static constexpr size_t kMnemonics = ZYDIS_MNEMONIC_MAX_VALUE + 1;
 
  private:
   enum class Turn : uint8_t { kNext, kNeed };
 
+  static uint64_t Load(const uint64_t& counter) {
+    return __atomic_load_n(&counter, __ATOMIC_RELAXED);
+  }
+  static void Count(uint64_t& counter) {
+    __atomic_store_n(&counter, counter + 1, __ATOMIC_RELAXED);
+  }
+
   bool NeedsSingle() const;
   enum class Wanted : uint8_t { kCode, kBlock };
   Turn FindCode(Wanted wanted);
-  bool FindInJumpCache();
+  bool FindInJumpCache(Wanted wanted);
   void Enter(uint64_t code);
   Turn Serve(const LeaveSite& site);
   void BeginByHand(const LeaveSite& site);
   Turn ServeMemory(const LeaveSite& site);
+  Outcome FindInTwoPages(const LeaveSite& site, uint64_t linear, uint64_t& host);
   Turn RunSlow(uint64_t rip);
   Turn ServeSlowProbe(const LeaveSite& site);
   Outcome ProbeRam(Cpu::Bounce& bounce);
@@ -67,24 +88,22 @@ class Dispatcher {
   Outcome RaiseFor(Vector vector);
   Turn Resolve(Outcome outcome);
   Turn Give(Need need);
-  Block* FindAcross(uint64_t linear, const Block& block, bool& global);
+  Block* FindAcross(uint64_t linear, const Block& block, Location& next);
   void MatchJumpCaches(Mode mode, uint64_t code_base);
-  void RememberInJumpCache(const Block& block, bool global);
-  void EnterJumpCache(uint64_t rip, uint64_t code);
 
   // Behind the jump caches, which generated code can probe in few instructions because they are
   // small and direct-mapped: what they have forgotten since they were last emptied, and what is
-  // not for them, the single instructions after STI.
+  // not for them: the single instructions after STI, those in slow mode.
   struct RecentCode {
     uint64_t rip;
-    uint64_t code;
-    uint64_t life;  // cpu.jump_cache_life of the jump cache it was found under; 0: none
+    Block* block;
+    uint64_t life;  // of the jump cache it was found under; 0: none
     Mode mode;
   };
   static constexpr int kRecentBits = 12;
-  RecentCode& RecentAt(uint64_t rip) {
+  RecentCode& RecentAt(uint64_t rip, Mode mode) {
     constexpr uint64_t kGolden = 0x9e3779b97f4a7c15;  // 2^64 by the golden ratio
-    return recent_[rip * kGolden >> (64 - kRecentBits)];
+    return recent_[(rip + mode.bits()) * kGolden >> (64 - kRecentBits)];
   }
 
   Cpu& cpu_;
@@ -92,15 +111,20 @@ class Dispatcher {
   Need need_ = Need::kExit;
   Mode mode_;
   uint64_t physical_ = 0;
-  uint64_t code_ = 0;  // to enter next; 0: find it
+  uint64_t linear_ = 0;  // of the code looked for last
+  Location at_;          // where it was found
+  uint64_t code_ = 0;    // to enter next; 0: find it
   const LeaveSite* site_ = nullptr;
   Block* block_ = nullptr;
   Block* found_ = nullptr;  // whose code FindCode gave last
   bool single_ = false;
-  bool slow_ = false;  // the next instruction runs in slow mode
+  bool slow_ = false;             // the next instruction runs in slow mode
+  LinkTo link_ = LinkTo::kPlain;  // which translation is wanted next
   uint64_t slow_instructions_ = 0;
   uint64_t tlb_misses_ = 0;
   uint64_t lookups_ = 0;
+  uint64_t left_[kLeaveKinds] = {};
+  uint64_t handled_[kMnemonics] = {};
   RecentCode recent_[size_t{1} << kRecentBits] = {};
 };
 

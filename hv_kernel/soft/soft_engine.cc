@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "hv_kernel/soft/code_exchange.h"
+#include "hv_kernel/soft/counters.h"
 #include "hv_kernel/soft/host_fault.h"
 #include "hv_kernel/soft/memory/physical_memory.h"
 #include "hv_kernel/soft/soft_vcpu.h"
@@ -73,30 +74,8 @@ class SoftEngine final : public Engine {
   }
 
   std::vector<Counter> Counters() const override {
-    TranslationCache::Statistics sum;
-    uint64_t slow = 0, misses = 0, lookups = 0;
     std::lock_guard lock(mutex_);
-    for (const SoftVcpu* vcpu : vcpus_) {
-      const TranslationCache::Statistics one = vcpu->cache().statistics();
-      sum.blocks += one.blocks;
-      sum.links += one.links;
-      sum.invalidated += one.invalidated;
-      sum.flushes += one.flushes;
-      sum.code_bytes += one.code_bytes;
-      sum.instructions += one.instructions;
-      slow += vcpu->dispatcher().slow_instructions();
-      misses += vcpu->dispatcher().tlb_misses();
-      lookups += vcpu->dispatcher().lookups();
-    }
-    return {{"blocks", sum.blocks},
-            {"translated_instructions", sum.instructions},
-            {"code_bytes", sum.code_bytes},
-            {"links", sum.links},
-            {"invalidated", sum.invalidated},
-            {"flushes", sum.flushes},
-            {"tlb_misses", misses},
-            {"slow_instructions", slow},
-            {"lookups", lookups}};
+    return CountersOf(vcpus_);
   }
 
  private:

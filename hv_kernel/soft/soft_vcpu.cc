@@ -71,7 +71,9 @@ void SoftVcpu::Translate() {
   Cpu& cpu = *cpu_;
   const uint64_t physical = dispatcher_.physical();
   const Mode mode = dispatcher_.mode();
-  if (cache_->Translate(cpu, cpu.rip, physical, 0, mode) != nullptr) return;
+  if (Block* block = cache_->Translate(cpu, cpu.rip, physical, 0, mode)) {
+    return dispatcher_.Remember(*block);
+  }
   // The first instruction reaches into the next page: that one has to be fetched too.
   const uint64_t base = mode.code() == CodeMode::k64 ? 0 : cpu.segment[HV_CS].base;
   const uint64_t next = ((base + cpu.rip) & kPageMask) + kPageBytes;
@@ -97,12 +99,14 @@ void SoftVcpu::CleanUpCodeWrites() {
   for (uint32_t i = 0; i < count; ++i) exchange_.Announce(*peer_, cpu.code_writes[i]);
   cpu.code_write_count = 0;
   if (overflow || mail.overflow) return cache_->Flush(cpu);
+  std::vector<Block*> dropped;
   for (uint32_t i = 0; i < count; ++i) {
-    cache_->Invalidate(cpu, cpu.code_writes[i].physical, cpu.code_writes[i].bytes);
+    cache_->Invalidate(cpu, cpu.code_writes[i].physical, cpu.code_writes[i].bytes, dropped);
   }
   for (const Cpu::CodeWrite& write : mail.writes) {
-    cache_->Invalidate(cpu, write.physical, write.bytes);
+    cache_->Invalidate(cpu, write.physical, write.bytes, dropped);
   }
+  for (const Block* block : dropped) dispatcher_.Forget(*block);
 }
 
 bool SoftVcpu::TakeHostFault() {

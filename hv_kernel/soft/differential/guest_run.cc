@@ -42,9 +42,16 @@ constexpr uint64_t kXcr0 = 7;
 constexpr uint64_t kXsavePresent = 7;
 
 constexpr uint64_t kTssIoMapBase = 102, kTssBytes = 0x68;
+constexpr uint8_t kInterruptVector = 48;
 constexpr int kBreakpoint = 3, kOverflow = 4, kPageFault = 14;
 constexpr bool HasErrorCode(uint64_t vector) {
   return vector == 8 || (vector >= 10 && vector <= 14) || vector == 17 || vector == 21;
+}
+
+// The first two pages lie one behind the other in memory, the rest does not.
+constexpr uint64_t DataPhysical(size_t page) {
+  constexpr uint64_t kPlaces[kDataPages + 1] = {0, 1, 4, 3, 2};
+  return kDataPhysical + kPlaces[page] * kPage;
 }
 
 hv_segment_state Segment(uint16_t selector, uint32_t attributes, uint64_t base = 0) {
@@ -118,8 +125,10 @@ void GuestRunner::Map(uint64_t linear, uint64_t physical, size_t pages, uint64_t
 
 void GuestRunner::BuildTables() {
   Map(0, 0, kSystemPages, kPresent | kWritable);
-  Map(kDataFirst, kDataPhysical, kDataPages, kPresent | kWritable | kUser);
-  Map(kReadOnlyPage, kDataPhysical + kDataBytes, 1, kPresent | kUser);
+  for (size_t page = 0; page <= kDataPages; ++page) {
+    const uint64_t writable = page < kDataPages ? kWritable : 0;
+    Map(kDataFirst + page * kPage, DataPhysical(page), 1, kPresent | writable | kUser);
+  }
   Map(kCodeFirst, kCodePhysical, kCodeBytes / kPage, kPresent | kWritable | kUser);
   const uint64_t gdt[] = {0,           kKernelCode, kKernelCode, kKernelData,
                           kUserCode32, kUserData,   kUserCode64};
@@ -134,6 +143,8 @@ void GuestRunner::BuildTables() {
                                 (0x8e00 | dpl << 13) << 32 | (handler >> 16) << 48);
     ram_[handler] = std::byte{0xf4};
   }
+  constexpr uint8_t kIretq[] = {0x48, 0xcf};
+  std::memcpy(&ram_[kHandlers + kInterruptVector * 16], kIretq, sizeof(kIretq));
 }
 
 hv_vcpu_state GuestRunner::UserState(const MachineState& from) const {
@@ -171,14 +182,24 @@ hv_vcpu_state GuestRunner::UserState(const MachineState& from) const {
 
 Ending GuestRunner::Run(const MachineState& begin, std::span<const uint8_t> memory,
                         std::string& error) {
-  std::memcpy(ram_.data() + kDataPhysical, memory.data(), kArenaBytes);
+  for (size_t page = 0; page <= kDataPages; ++page) {
+    std::memcpy(ram_.data() + DataPhysical(page), memory.data() + page * kPage, kPage);
+  }
   Ending ending;
   hv_vcpu_state state = UserState(begin);
   if (const absl::Status status = vcpu_->SetState(state); !status.ok()) {
     error = "SetState: " + status.ToString();
     return ending;
   }
-  const Exit exit = vcpu_->Run();
+  Exit exit = vcpu_->Run();
+  while (exit.reason == ExitReason::kAttention) {
+    attention_.store(0, std::memory_order_relaxed);
+    if (vcpu_->CanTakeInterrupt()) {
+      vcpu_->InjectInterrupt(kInterruptVector);
+      ++interrupts_;
+    }
+    exit = vcpu_->Run();
+  }
   vcpu_->GetState(state);
   if (exit.reason != ExitReason::kHalt) {
     error = "exit " + std::to_string(static_cast<int>(exit.reason)) + ": " + vcpu_->Describe();
@@ -199,8 +220,10 @@ Ending GuestRunner::Run(const MachineState& begin, std::span<const uint8_t> memo
   if (ending.vector == kPageFault) ending.fault_address = state.cr2;
   std::memcpy(ending.state.xsave.data(), state.xsave, kXsaveBytes);
   Normalise(ending.state.xsave);
-  const auto* arena = reinterpret_cast<const uint8_t*>(ram_.data()) + kDataPhysical;
-  ending.memory.assign(arena, arena + kArenaBytes);
+  for (size_t page = 0; page <= kDataPages; ++page) {
+    const auto* at = reinterpret_cast<const uint8_t*>(ram_.data()) + DataPhysical(page);
+    ending.memory.insert(ending.memory.end(), at, at + kPage);
+  }
   return ending;
 }
 

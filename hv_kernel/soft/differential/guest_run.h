@@ -28,6 +28,10 @@ class GuestRunner {
   // As NativeRunner::Run(). When the guest did not end in an exception, `error` says what happened.
   Ending Run(const MachineState& begin, std::span<const uint8_t> memory, std::string& error);
 
+  // From any thread: an interrupt, soon, if user mode runs then. Its handler returns at once.
+  void Interrupt() { attention_.store(1, std::memory_order_relaxed); }
+  uint64_t interrupts() const { return interrupts_; }
+
  private:
   void BuildTables();
   void Map(uint64_t linear, uint64_t physical, size_t pages, uint64_t flags);
@@ -38,6 +42,7 @@ class GuestRunner {
   std::vector<std::byte> memory_;  // RAM, and room to align it
   std::span<std::byte> ram_;
   uint64_t next_table_;
+  uint64_t interrupts_ = 0;
   std::atomic<uint32_t> attention_{0};
   std::unique_ptr<Engine> engine_;
   std::unique_ptr<VcpuEngine> vcpu_;

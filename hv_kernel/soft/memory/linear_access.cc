@@ -78,14 +78,6 @@ void StoreRam(uint8_t* host, const uint8_t* from, uint32_t bytes) {
   }
 }
 
-// The TLB's answer for an access inside one page; null when it has none.
-uint8_t* Lookup(const Cpu& cpu, uint64_t linear, uint32_t bytes, bool write, TlbIndex index) {
-  const TlbEntry& entry = cpu.tlb[static_cast<size_t>(index)][TlbSlot(linear)];
-  const uint64_t offset = linear + (write ? entry.write_tag : entry.read_tag);
-  if (offset > kPageBytes - bytes) return nullptr;
-  return reinterpret_cast<uint8_t*>(entry.host_page + offset);
-}
-
 }  // namespace
 
 Outcome RaiseWithCode(Cpu& cpu, Vector vector, uint32_t error_code) {
@@ -144,6 +136,7 @@ Outcome Locate(Cpu& cpu, uint64_t linear, AccessKind kind, TlbIndex index, bool 
   location.ram_page = page.ram_page;
   location.writable = page.writable;
   location.global = found.global;
+  location.page_shift = found.page_shift;
   location.host = page.host == nullptr ? nullptr : page.host + (linear & kPageOffsetMask);
   if (kind == AccessKind::kExecute) return Outcome::kDone;
   if (page.host == nullptr) {
@@ -182,7 +175,7 @@ void QueueDeviceWrite(Cpu& cpu, uint8_t space, uint64_t address, uint8_t width, 
 
 Outcome ReadLinear(Cpu& cpu, uint64_t linear, void* to, uint32_t bytes, TlbIndex index,
                    bool stack) {
-  if (const uint8_t* host = Lookup(cpu, linear, bytes, false, index)) {
+  if (const uint8_t* host = FindInTlb(cpu, index, linear, bytes, false)) {
     StoreRam(static_cast<uint8_t*>(to), host, bytes);
     return Outcome::kDone;
   }
@@ -222,7 +215,7 @@ Outcome CheckWritable(Cpu& cpu, uint64_t linear, uint32_t bytes, TlbIndex index,
 
 Outcome WriteLinear(Cpu& cpu, uint64_t linear, const void* from, uint32_t bytes, TlbIndex index,
                     bool stack) {
-  if (uint8_t* host = Lookup(cpu, linear, bytes, true, index)) {
+  if (uint8_t* host = FindInTlb(cpu, index, linear, bytes, true)) {
     StoreRam(host, static_cast<const uint8_t*>(from), bytes);
     return Outcome::kDone;
   }

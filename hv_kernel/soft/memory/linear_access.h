@@ -19,7 +19,8 @@ struct Location {
   uint64_t physical = 0;
   uint64_t ram_page = 0;
   bool writable = false;  // host != null: RAM rather than ROM
-  bool global = false;    // stays where it is when CR3 changes
+  uint8_t page_shift = 12;
+  bool global = false;  // stays where it is when CR3 changes
 };
 
 // Rights as generated code in the current mode has them: by CPL, RFLAGS.AC.

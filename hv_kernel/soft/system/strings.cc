@@ -3,6 +3,7 @@
 // RDI.
 #include "hv_kernel/soft/memory/bulk_copy.h"
 #include "hv_kernel/soft/memory/linear_access.h"
+#include "hv_kernel/soft/memory/tlb.h"
 #include "hv_kernel/soft/system/instructions.h"
 #include "hv_kernel/soft/system/operand_access.h"
 
@@ -83,9 +84,7 @@ class StringOp {
   // Host memory for `iterations` forward from a linear address inside one page of RAM; null when it
   // has to go the slow way (crossing, device, ROM, code page).
   uint8_t* Direct(uint64_t linear, bool write) {
-    const TlbEntry& entry = cpu_.tlb[static_cast<size_t>(index_)][TlbSlot(linear)];
-    const uint64_t offset = linear + (write ? entry.write_tag : entry.read_tag);
-    return offset < kPageBytes ? reinterpret_cast<uint8_t*>(entry.host_page + offset) : nullptr;
+    return FindInTlb(cpu_, index_, linear, 1, write);
   }
   TlbIndex index() const { return index_; }
 

@@ -32,13 +32,13 @@ int ConditionOf(const Instruction& insn) {
   }
 }
 
-void JumpIf(x86::Assembler& a, int condition, const asmjit::Label& label) {
+x86::Inst::Id JumpIf(int condition) {
   static constexpr x86::Inst::Id kJumps[] = {
       x86::Inst::kIdJo, x86::Inst::kIdJno, x86::Inst::kIdJb,  x86::Inst::kIdJnb,
       x86::Inst::kIdJz, x86::Inst::kIdJnz, x86::Inst::kIdJbe, x86::Inst::kIdJnbe,
       x86::Inst::kIdJs, x86::Inst::kIdJns, x86::Inst::kIdJp,  x86::Inst::kIdJnp,
       x86::Inst::kIdJl, x86::Inst::kIdJnl, x86::Inst::kIdJle, x86::Inst::kIdJnle};
-  a.emit(kJumps[condition], label);
+  return kJumps[condition];
 }
 
 // Width of near branches' stack slots and targets.
@@ -57,9 +57,9 @@ bool IsDirect(const Emission& e) { return e.insn().operands[0].kind == Operand::
 // Moves between memory at kTemp0 and a register, of the width of a branch target.
 void LoadTarget(Emission& e, const x86::Gp& to) {
   switch (BranchBytes(e)) {
-    case 8: e.a().mov(to, x86::ptr(kTemp0)); break;
-    case 4: e.a().mov(to.r32(), x86::dword_ptr(kTemp0)); break;
-    default: e.a().movzx(to.r32(), x86::word_ptr(kTemp0));
+    case 8: e.a().mov(to, x86::ptr(kTemp0, e.reach())); break;
+    case 4: e.a().mov(to.r32(), x86::dword_ptr(kTemp0, e.reach())); break;
+    default: e.a().movzx(to.r32(), x86::word_ptr(kTemp0, e.reach()));
   }
 }
 
@@ -87,9 +87,9 @@ void PushReturnAddress(Emission& e) {
   e.EmitStackAccess(-static_cast<int64_t>(bytes), bytes, MemoryUse::kWrite);
   e.LoadImmediate(kTemp1, e.next_rip());
   switch (bytes) {
-    case 8: a.mov(x86::ptr(kTemp0), kTemp1); break;
-    case 4: a.mov(x86::dword_ptr(kTemp0), kTemp1.r32()); break;
-    default: a.mov(x86::word_ptr(kTemp0), kTemp1.r16());
+    case 8: a.mov(x86::ptr(kTemp0, e.reach()), kTemp1); break;
+    case 4: a.mov(x86::dword_ptr(kTemp0, e.reach()), kTemp1.r32()); break;
+    default: a.mov(x86::word_ptr(kTemp0, e.reach()), kTemp1.r16());
   }
   e.EmitStackMove(-static_cast<int32_t>(bytes));
 }
@@ -118,12 +118,6 @@ Emitted EmitReturn(Emission& e) {
   e.EmitStackMove(static_cast<int32_t>(bytes) + extra);
   e.JumpToTemp0();
   return Emitted::kEnds;
-}
-
-void EmitTwoWays(Emission& e, const asmjit::Label& taken) {
-  e.JumpTo(e.next_rip());
-  e.a().bind(taken);
-  e.JumpTo(DirectTarget(e));
 }
 
 // JCXZ, JECXZ, JRCXZ and LOOP, LOOPE, LOOPNE count in the register of the address size.
@@ -178,7 +172,9 @@ Emitted EmitCountedBranch(Emission& e) {
     a.bind(zero);
   }
   a.bind(not_taken);
-  EmitTwoWays(e, taken);
+  e.JumpTo(e.next_rip());
+  e.a().bind(taken);
+  e.JumpTo(DirectTarget(e));
   return Emitted::kEnds;
 }
 
@@ -187,13 +183,18 @@ Emitted EmitCountedBranch(Emission& e) {
 Emitted EmitBranch(Emission& e) {
   const int condition = ConditionOf(e.insn());
   if (condition >= 0) {
-    const asmjit::Label taken = e.a().newLabel();
-    JumpIf(e.a(), condition, taken);
-    EmitTwoWays(e, taken);
+    if (e.onward() == Onward::kTaken) {
+      e.JumpToIf(JumpIf(condition ^ 1), e.next_rip());
+      return Emitted::kGoesOn;
+    }
+    e.JumpToIf(JumpIf(condition), DirectTarget(e));
+    if (e.onward() == Onward::kNext) return Emitted::kGoesOn;
+    e.JumpTo(e.next_rip());
     return Emitted::kEnds;
   }
   switch (e.insn().mnemonic) {
     case ZYDIS_MNEMONIC_JMP:
+      if (e.onward() == Onward::kTaken) return Emitted::kGoesOn;
       if (IsDirect(e)) {
         e.JumpTo(DirectTarget(e));
       } else {

@@ -15,20 +15,37 @@ x86::Mem Indexed(size_t offset, const x86::Gp& index, uint32_t shift) {
 }  // namespace
 
 void Emission::JumpTo(uint64_t rip) {
-  x86::Assembler& a = assembler_;
-  const bool same_page = page_offset_ + (rip - block_rip_) < kPageBytes;
-  if (mode_.single() || !same_page) {
+  if (CanLink(rip)) return EmitLink(x86::Inst::kIdJmp, rip);
+  LoadImmediate(kTemp0, rip);
+  JumpToTemp0();
+}
+
+void Emission::JumpToIf(x86::Inst::Id jump, uint64_t rip) {
+  if (CanLink(rip)) return EmitLink(jump, rip);
+  const asmjit::Label taken = assembler_.newLabel();
+  assembler_.emit(jump, taken);
+  Later([this, taken, rip] {
+    assembler_.bind(taken);
     LoadImmediate(kTemp0, rip);
     JumpToTemp0();
-    return;
-  }
-  // Within a page a linear address keeps its meaning as long as the page does, so the jump may be
-  // linked for good. Until then it leads to a stub that asks for it.
+  });
+}
+
+// Within a page a linear address keeps its meaning as long as the page does, so a jump inside it
+// may be linked for good.
+bool Emission::CanLink(uint64_t rip) const {
+  return !mode_.single() && page_offset_ + (rip - block_rip_) < kPageBytes;
+}
+
+// Until it is linked it leads to a stub that asks for it.
+void Emission::EmitLink(x86::Inst::Id jump, uint64_t rip) {
+  x86::Assembler& a = assembler_;
   LeaveSite& site = NewSite(LeaveKind::kLink);
   site.rip = rip;
+  if (rip <= rip_ && mode_.code() == CodeMode::k64) site.link = LinkTo::kLoop;
   const asmjit::Label stub = a.newLabel();
   const asmjit::Label after = a.newLabel();
-  a.long_().jmp(stub);
+  a.long_().emit(jump, stub);
   a.bind(after);
   PatchAt(site, after);
   Later([this, &site, stub] {
@@ -37,14 +54,14 @@ void Emission::JumpTo(uint64_t rip) {
   });
 }
 
-void Emission::JumpToTemp0() {
+void Emission::JumpToTemp0(TlbIndex index) {
   x86::Assembler& a = assembler_;
   if (mode_.single()) {
     Leave(NewSite(LeaveKind::kDone));
     return;
   }
-  const size_t cache = offsetof(Cpu, jump_cache) + static_cast<size_t>(mode_.tlb()) *
-                                                       kJumpCacheEntries * sizeof(JumpCacheEntry);
+  const size_t cache = offsetof(Cpu, jump_cache) + static_cast<size_t>(index) * sizeof(JumpCache) +
+                       offsetof(JumpCache, entry);
   static_assert(sizeof(JumpCacheEntry) == 16);
   const asmjit::Label hit = a.newLabel();
   a.pext(kTemp1, kTemp0, CpuField(offsetof(Cpu, jump_slot_mask)));

@@ -17,15 +17,14 @@ Emission::Emission(const Trampolines& trampolines, LeaveSites& sites, uint64_t b
   code_.attach(&assembler_);
 }
 
-void Emission::Begin(const Decoded& decoded, uint64_t rip, bool flags_live) {
-  decoded_ = &decoded;
-  rip_ = rip;
-  flags_live_ = flags_live;
-}
-
-uint64_t Emission::next_rip() const {
-  const uint64_t next = rip_ + insn().length;
-  return mode_.code() == CodeMode::k64 ? next : next & 0xffffffffu;
+void Emission::Begin(const RunInstruction& instruction, const Context& context) {
+  decoded_ = &instruction.decoded;
+  rip_ = WrapRip(block_rip_ + instruction.offset);
+  onward_ = instruction.onward;
+  flags_live_ = context.flags_live;
+  followed_ = context.followed;
+  shared_ = context.shared;
+  reach_ = 0;
 }
 
 LeaveSite& Emission::NewSite(LeaveKind kind) {

@@ -13,6 +13,8 @@
 #include "hv_kernel/soft/translate/host_registers.h"
 #include "hv_kernel/soft/translate/leave_site.h"
 #include "hv_kernel/soft/translate/mode.h"
+#include "hv_kernel/soft/translate/run.h"
+#include "hv_kernel/soft/translate/shared_probes.h"
 #include "hv_kernel/soft/translate/trampolines.h"
 
 namespace hv::soft {
@@ -30,13 +32,24 @@ class Emission {
   Mode mode() const { return mode_; }
 
   // --- The instruction in hand.
-  void Begin(const Decoded& decoded, uint64_t rip, bool flags_live);
+  // What is known of it before it is emitted.
+  struct Context {
+    bool flags_live;
+    bool followed;  // by another one in the block
+    SharedProbe shared;
+  };
+  void Begin(const RunInstruction& instruction, const Context& context);
   const Decoded& decoded() const { return *decoded_; }
   const Instruction& insn() const { return decoded_->compact; }
   std::span<const uint8_t> bytes() const { return {decoded_->bytes, insn().length}; }
   uint64_t rip() const { return rip_; }
-  uint64_t next_rip() const;  // wrapped to the mode's width
+  uint64_t next_rip() const { return WrapRip(rip_ + insn().length); }
+  uint64_t WrapRip(uint64_t rip) const {  // to the mode's width
+    return mode_.code() == CodeMode::k64 ? rip : rip & 0xffffffffu;
+  }
+  Onward onward() const { return onward_; }
   bool flags_live() const { return flags_live_; }
+  bool followed() const { return followed_; }
 
   // --- Leaving (emission.cc).
   LeaveSite& NewSite(LeaveKind kind);
@@ -46,6 +59,7 @@ class Emission {
   void EmitLater();
   // The resume address of a site is known once the block is placed.
   void ResumeAt(LeaveSite& site, const asmjit::Label& label) { resumes_.push_back({&site, label}); }
+  void FoundAt(LeaveSite& site, const asmjit::Label& label) { founds_.push_back({&site, label}); }
   void PatchAt(LeaveSite& site, const asmjit::Label& label) { patches_.push_back({&site, label}); }
 
   // --- Guest registers (emission.cc).
@@ -70,13 +84,17 @@ class Emission {
   // From the linear address in kTemp0 to a host address in kTemp0, or away. Everything from `retry`
   // on is executed again after a TLB miss. Keeps flags when they are live; uses kTemp1.
   void EmitProbe(uint32_t bytes, MemoryUse use, bool stack, const asmjit::Label& retry);
-  // EmitAddress and EmitProbe.
+  // EmitAddress and EmitProbe, or what another access has found. The bytes are at `reach()` from
+  // kTemp0 then.
   void EmitOperandAccess(const Operand& operand, uint32_t bytes, MemoryUse use);
   void EmitStackAccess(int64_t displacement, uint32_t bytes, MemoryUse use);
+  int32_t reach() const { return reach_; }
 
   // --- Going on (control_flow.cc).
-  void JumpTo(uint64_t rip);  // a constant offset in CS
-  void JumpToTemp0();         // to the offset in kTemp0
+  void JumpTo(uint64_t rip);                                // a constant offset in CS
+  void JumpToIf(asmjit::x86::Inst::Id jump, uint64_t rip);  // Jcc
+  void JumpToTemp0() { JumpToTemp0(mode_.tlb()); }          // to the offset in kTemp0
+  void JumpToTemp0(TlbIndex index);                         // through that jump cache
   void EmitAttentionCheck(uint64_t rip, bool flags_live);
 
   asmjit::CodeHolder& code() { return code_; }
@@ -85,14 +103,20 @@ class Emission {
     asmjit::Label label;
   };
   const std::vector<Fixup>& resumes() const { return resumes_; }
+  const std::vector<Fixup>& founds() const { return founds_; }
   const std::vector<Fixup>& patches() const { return patches_; }
   bool failed() const { return failed_; }
   void Fail() { failed_ = true; }
 
  private:
-  void EmitProbeOverwritingFlags(uint32_t bytes, size_t tag, size_t entry,
-                                 const asmjit::Label& slow);
-  void EmitProbeKeepingFlags(uint32_t bytes, size_t tag, size_t entry, const asmjit::Label& slow);
+  bool UseSharedProbe(SharedProbe::Part part);
+  void OpenSharedProbe();
+  void EmitFastProbe(uint32_t bytes, MemoryUse use, const asmjit::Label& slow);
+  void EmitProbeOverwritingFlags(uint32_t bytes, MemoryUse use, const asmjit::Label& slow);
+  void EmitProbeKeepingFlags(uint32_t bytes, MemoryUse use, const asmjit::Label& slow);
+
+  bool CanLink(uint64_t rip) const;
+  void EmitLink(asmjit::x86::Inst::Id jump, uint64_t rip);
 
   const Trampolines& trampolines_;
   LeaveSites& sites_;
@@ -104,9 +128,15 @@ class Emission {
   const Decoded* decoded_ = nullptr;
   uint64_t rip_ = 0;
   bool flags_live_ = true;
+  bool followed_ = false;
+  Onward onward_ = Onward::kOut;
+  SharedProbe shared_;
+  bool shared_open_[kSharedProbes] = {};
+  int32_t reach_ = 0;
   bool failed_ = false;
   std::vector<std::function<void()>> later_;
   std::vector<Fixup> resumes_;
+  std::vector<Fixup> founds_;
   std::vector<Fixup> patches_;
 };
 

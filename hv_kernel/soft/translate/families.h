@@ -16,6 +16,12 @@ Emitted EmitBranch(Emission& e);      // branches.cc: JMP, Jcc, CALL, RET, LOOP,
 Emitted EmitStack(Emission& e);       // stack.cc: PUSH, POP, LEAVE
 Emitted EmitAddressing(Emission& e);  // addressing.cc: LEA, hints, bit strings
 Emitted EmitTimeStamp(Emission& e);   // time_stamp.cc: RDTSC, RDTSCP where they do not fault
+// system_state.cc: CLI, STI, CLD, STD, CLAC, STAC, PUSHF, SWAPGS where they do not fault.
+Emitted EmitSystemState(Emission& e);
+Emitted EmitSystemCall(Emission& e);  // system_calls.cc: SYSCALL, SYSRET of 64-bit code
+// Whether an instruction that has a handler needs it not, in that mode. `followed`: by another one
+// in its block.
+bool RunsInline(const Instruction& insn, Mode mode, bool followed);
 // availability.cc: the exception an instruction takes because its state is switched off or its
 // encoding is not offered; kNot when it may run.
 Emitted EmitUnavailable(Emission& e);

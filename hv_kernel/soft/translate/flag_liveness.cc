@@ -2,6 +2,7 @@
 
 #include "hv_kernel/soft/cpu.h"
 #include "hv_kernel/soft/system/instructions.h"
+#include "hv_kernel/soft/translate/families.h"
 
 namespace hv::soft {
 namespace {
@@ -32,18 +33,23 @@ bool WritesFlagsForSure(const Decoded& decoded) {
 
 }  // namespace
 
-std::vector<bool> FlagsLiveBefore(std::span<const Decoded> instructions) {
-  std::vector<bool> before(instructions.size());
+std::vector<bool> FlagsLiveBefore(std::span<const RunInstruction> run, Mode mode) {
+  std::vector<bool> before(run.size());
   uint64_t live = kArithmeticFlags;
-  for (size_t i = instructions.size(); i-- > 0;) {
-    const Decoded& decoded = instructions[i];
+  for (size_t i = run.size(); i-- > 0;) {
+    const Decoded& decoded = run[i].decoded;
+    // Where a conditional jump leaves, anything may be read.
+    if (decoded.zydis.meta.category == ZYDIS_CATEGORY_COND_BR) live = kArithmeticFlags;
     if (const ZydisAccessedFlags* flags = decoded.zydis.cpu_flags; flags != nullptr) {
       const uint64_t written = flags->modified | flags->set_0 | flags->set_1 | flags->undefined;
       if (WritesFlagsForSure(decoded)) live &= ~written;
       live |= flags->tested & kArithmeticFlags;
     }
     // Handlers see the whole of RFLAGS.
-    if (FindHandler(decoded.compact).handler != nullptr) live = kArithmeticFlags;
+    const bool followed = i + 1 < run.size();
+    const bool handled = FindHandler(decoded.compact).handler != nullptr &&
+                         !RunsInline(decoded.compact, mode, followed);
+    if (handled || decoded.zydis.mnemonic == ZYDIS_MNEMONIC_PUSHFQ) live = kArithmeticFlags;
     before[i] = live != 0;
   }
   return before;

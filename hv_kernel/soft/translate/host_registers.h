@@ -37,5 +37,8 @@ inline asmjit::x86::Mem CpuGpr(uint8_t guest) {
 inline asmjit::x86::Mem CpuScratch(int i) {
   return CpuField(offsetof(Cpu, scratch) + static_cast<size_t>(i) * sizeof(uint64_t));
 }
+inline asmjit::x86::Mem CpuShared(size_t slot) {
+  return CpuField(offsetof(Cpu, shared) + slot * sizeof(uint64_t));
+}
 
 }  // namespace hv::soft

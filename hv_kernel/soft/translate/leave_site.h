@@ -1,6 +1,7 @@
 // The places where generated code returns to C++, and what it says there.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 
 #include "hv_kernel/soft/cpu.h"
@@ -21,19 +22,31 @@ enum class LeaveKind : uint8_t {
   kUnsupported,  // the instruction at `rip` cannot be run
   kHostFault,    // a host signal: made by host_fault.cc, not by the translator
 };
+inline constexpr size_t kLeaveKinds = static_cast<size_t>(LeaveKind::kHostFault) + 1;
 
 enum class MemoryUse : uint8_t { kRead, kWrite, kReadWrite };
+
+// The translation that a direct jump is to lead to.
+enum class LinkTo : uint8_t {
+  kPlain,
+  kUnshared,  // in which each access has its own probe (shared_probes.h)
+  kLoop,      // as a loop's (run.h): the jump goes backward
+};
 
 struct LeaveSite {
   LeaveKind kind;
   MemoryUse use = MemoryUse::kRead;
   bool plain_move = false;  // kMemory: `insn` is one (device_moves.h)
-  bool stack = false;       // a non-canonical address takes #SS
+  LinkTo link = LinkTo::kPlain;
+  bool miss_ends = false;  // kMemory: begin a block at `rip` instead
+  bool stack = false;      // a non-canonical address takes #SS
   uint8_t vector = 0;
   uint32_t bytes = 0;
   uint64_t rip = 0;
   uint64_t resume = 0;  // host address
-  uint64_t patch = 0;   // host address of a rel32
+  uint64_t found =
+      0;  // kMemory: the same, for who has put the operand's host address into host R10
+  uint64_t patch = 0;  // host address of a rel32
   HandlerInfo handler;
   Instruction insn;
 };

@@ -7,14 +7,16 @@ namespace {
 
 namespace x86 = asmjit::x86;
 
-constexpr uint32_t kEntryShift = 5;  // log2 sizeof(TlbEntry)
-
-size_t EntriesAt(TlbIndex index) {
-  return offsetof(Cpu, tlb) + static_cast<size_t>(index) * kTlbEntries * sizeof(TlbEntry);
+size_t TlbAt(TlbIndex index) {
+  return offsetof(Cpu, tlb) + static_cast<size_t>(index) * sizeof(Tlb);
+}
+size_t TagsAt(TlbIndex index, MemoryUse use) {
+  return TlbAt(index) +
+         (use == MemoryUse::kRead ? offsetof(Tlb, read_tag) : offsetof(Tlb, write_tag));
 }
 
-// gs:[offset + index * 2^shift]
-x86::Mem Indexed(size_t offset, const x86::Gp& index, uint32_t shift) {
+// gs:[offset + index * 2^shift]: of a TLB's array.
+x86::Mem InTlb(size_t offset, const x86::Gp& index, uint32_t shift) {
   auto mem = x86::ptr_abs(offset, index, shift, 8);
   mem.setSegment(x86::gs);
   return mem;
@@ -102,6 +104,7 @@ void Emission::EmitProbe(uint32_t bytes, MemoryUse use, bool stack, const asmjit
   site.use = use;
   site.bytes = bytes;
   site.stack = stack;
+  site.miss_ends = shared_.miss_ends;
   if (mode_.slow()) {
     const asmjit::Label resume = a.newLabel();
     ResumeAt(site, resume);
@@ -114,47 +117,46 @@ void Emission::EmitProbe(uint32_t bytes, MemoryUse use, bool stack, const asmjit
     site.plain_move = true;
     site.insn = insn();
   }
-  const size_t entry = EntriesAt(mode_.tlb());
-  const size_t tag = entry + (use == MemoryUse::kRead ? offsetof(TlbEntry, read_tag)
-                                                      : offsetof(TlbEntry, write_tag));
   const asmjit::Label slow = a.newLabel();
+  EmitFastProbe(bytes, use, slow);
+  const asmjit::Label found = a.newLabel();
+  a.bind(found);
+  FoundAt(site, found);
+  Later([this, &site, slow, use, added = !flags_live_] {
+    assembler_.bind(slow);
+    if (added) assembler_.sub(kTemp0, InTlb(TagsAt(mode_.tlb(), use), kTemp1, 0));
+    Leave(site);
+  });
+}
+
+// To `slow` with the linear address in kTemp0, the tag in question added where flags were free.
+void Emission::EmitFastProbe(uint32_t bytes, MemoryUse use, const asmjit::Label& slow) {
   if (flags_live_) {
-    EmitProbeKeepingFlags(bytes, tag, entry, slow);
-    Later([this, &site, slow] {
-      assembler_.bind(slow);
-      Leave(site);
-    });
+    EmitProbeKeepingFlags(bytes, use, slow);
   } else {
-    EmitProbeOverwritingFlags(bytes, tag, entry, slow);
-    Later([this, &site, slow, tag] {
-      assembler_.bind(slow);
-      assembler_.sub(kTemp0, Indexed(tag, kTemp1, 0));
-      Leave(site);
-    });
+    EmitProbeOverwritingFlags(bytes, use, slow);
   }
 }
 
-void Emission::EmitProbeOverwritingFlags(uint32_t bytes, size_t tag, size_t entry,
-                                         const asmjit::Label& slow) {
+void Emission::EmitProbeOverwritingFlags(uint32_t bytes, MemoryUse use, const asmjit::Label& slow) {
   x86::Assembler& a = assembler_;
-  a.mov(kTemp1.r32(), kTemp0.r32());
-  a.shr(kTemp1.r32(), 12 - kEntryShift);
-  a.and_(kTemp1.r32(), static_cast<int32_t>((kTlbEntries - 1) << kEntryShift));
-  a.add(kTemp0, Indexed(tag, kTemp1, 0));  // offset into the page, if it is the entry's
+  constexpr uint32_t kSlotBit = 12, kScaleBit = 3;
+  a.rorx(kTemp1.r32(), kTemp0.r32(), kSlotBit - kScaleBit);
+  a.and_(kTemp1.r32(), static_cast<int32_t>((kTlbEntries - 1) << kScaleBit));
+  // The offset into the page, if it is the slot's.
+  a.add(kTemp0, InTlb(TagsAt(mode_.tlb(), use), kTemp1, 0));
   a.cmp(kTemp0, static_cast<int32_t>(kPageBytes - bytes));
   a.ja(slow);
-  a.add(kTemp0, Indexed(entry + offsetof(TlbEntry, host_page), kTemp1, 0));
+  a.add(kTemp0, InTlb(TlbAt(mode_.tlb()) + offsetof(Tlb, host_page), kTemp1, 0));
 }
 
-// PEXT, LEA and JRCXZ touch no flag.
-void Emission::EmitProbeKeepingFlags(uint32_t bytes, size_t tag, size_t entry,
-                                     const asmjit::Label& slow) {
+// LEA, PEXT and JRCXZ touch no flag.
+void Emission::EmitProbeKeepingFlags(uint32_t bytes, MemoryUse use, const asmjit::Label& slow) {
   x86::Assembler& a = assembler_;
   const asmjit::Label hit = a.newLabel();
   a.pext(kTemp1, kTemp0, CpuField(offsetof(Cpu, tlb_slot_mask)));
-  a.lea(kTemp1, x86::ptr_abs(0, kTemp1, 3));
   a.mov(CpuField(offsetof(Cpu, saved_rcx)), x86::rcx);
-  a.mov(x86::rcx, Indexed(tag, kTemp1, kEntryShift - 3));
+  a.mov(x86::rcx, InTlb(TagsAt(mode_.tlb(), use), kTemp1, 3));
   a.lea(x86::rcx, x86::ptr(x86::rcx, kTemp0, 0, static_cast<int32_t>(bytes) - 1));
   a.pext(x86::rcx, x86::rcx, CpuField(offsetof(Cpu, page_mask)));
   a.short_().jecxz(x86::rcx, hit);
@@ -162,11 +164,48 @@ void Emission::EmitProbeKeepingFlags(uint32_t bytes, size_t tag, size_t entry,
   a.jmp(slow);
   a.bind(hit);
   a.mov(x86::rcx, CpuField(offsetof(Cpu, saved_rcx)));
-  a.mov(kTemp1, Indexed(entry + offsetof(TlbEntry, addend), kTemp1, kEntryShift - 3));
+  a.mov(kTemp1, InTlb(TlbAt(mode_.tlb()) + offsetof(Tlb, addend), kTemp1, 3));
   a.lea(kTemp0, x86::ptr(kTemp0, kTemp1));
 }
 
+// What is there already for the access in hand, or false.
+bool Emission::UseSharedProbe(SharedProbe::Part part) {
+  if (shared_.part != part || !shared_open_[shared_.slot]) return false;
+  assembler_.mov(kTemp0, CpuShared(shared_.slot));
+  reach_ = shared_.reach;
+  return true;
+}
+
+// From the linear address of the lowest byte in kTemp0.
+void Emission::OpenSharedProbe() {
+  x86::Assembler& a = assembler_;
+  LeaveSite& site = NewSite(LeaveKind::kLink);
+  site.link = LinkTo::kUnshared;
+  const asmjit::Label fails = a.newLabel();
+  const asmjit::Label after = a.newLabel();
+  EmitFastProbe(shared_.bytes, shared_.use, fails);
+  a.mov(CpuShared(shared_.slot), kTemp0);
+  PatchAt(site, after);
+  Later([this, &site, fails, after] {
+    const asmjit::Label stub = assembler_.newLabel();
+    assembler_.bind(fails);
+    assembler_.long_().jmp(stub);
+    assembler_.bind(after);
+    assembler_.bind(stub);
+    Leave(site);
+  });
+  shared_open_[shared_.slot] = true;
+  reach_ = shared_.reach;
+}
+
 void Emission::EmitOperandAccess(const Operand& operand, uint32_t bytes, MemoryUse use) {
+  reach_ = 0;
+  if (UseSharedProbe(SharedProbe::Part::kOperand)) return;
+  if (shared_.part == SharedProbe::Part::kOperand && shared_.opens) {
+    EmitAddress(operand);
+    if (shared_.reach != 0) assembler_.lea(kTemp0, x86::ptr(kTemp0, -shared_.reach));
+    return OpenSharedProbe();
+  }
   const asmjit::Label retry = assembler_.newLabel();
   assembler_.bind(retry);
   EmitRights(operand.segment, use);
@@ -175,6 +214,12 @@ void Emission::EmitOperandAccess(const Operand& operand, uint32_t bytes, MemoryU
 }
 
 void Emission::EmitStackAccess(int64_t displacement, uint32_t bytes, MemoryUse use) {
+  reach_ = 0;
+  if (UseSharedProbe(SharedProbe::Part::kStack)) return;
+  if (shared_.part == SharedProbe::Part::kStack && shared_.opens) {
+    EmitStackAddress(displacement - shared_.reach);
+    return OpenSharedProbe();
+  }
   const asmjit::Label retry = assembler_.newLabel();
   assembler_.bind(retry);
   EmitStackAddress(displacement);

@@ -31,6 +31,10 @@ Mode Mode::Of(const Cpu& cpu) {
   if ((cpu.cr0 & kCr0Pe) == 0 || (cpu.rflags & kFlagVm) != 0) bits |= kReal;
   if ((cpu.cr0 & (kCr0Em | kCr0Ts)) != 0) bits |= kFpuOff;
   if ((cpu.cr0 & kCr0Em) != 0 || (cpu.cr4 & kCr4Osfxsr) == 0) bits |= kSseOff;
+  // Ring 1 or 2. Ring 0 has no bit, so that it and ring 3 differ by the TLB alone.
+  const uint32_t level = PrivilegeLevel(cpu);
+  if (level == 1 || level == 2) bits |= kInnerRing;
+  if ((cpu.cr4 & kCr4Smap) != 0) bits |= kSmap;
   if (TscForbidden(cpu)) bits |= kTscForbidden;
   if ((cpu.cr4 & kCr4Osxsave) == 0 || (cpu.xcr0 & 6) != 6) bits |= kAvxOff;
   return Mode(bits);

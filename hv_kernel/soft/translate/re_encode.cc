@@ -67,7 +67,7 @@ class ReEncoder {
         to.mem.base = ZYDIS_REGISTER_R10;
         to.mem.index = ZYDIS_REGISTER_NONE;
         to.mem.scale = 0;
-        to.mem.displacement = 0;
+        to.mem.displacement = e_.reach();
       }
     }
     for (int i = 0; i < decoded.zydis.operand_count_visible; ++i) {

@@ -10,7 +10,7 @@ namespace x86 = asmjit::x86;
 Emitted EmitTimeStamp(Emission& e) {
   const auto mnemonic = static_cast<ZydisMnemonic>(e.insn().mnemonic);
   if (mnemonic != ZYDIS_MNEMONIC_RDTSC && mnemonic != ZYDIS_MNEMONIC_RDTSCP) return Emitted::kNot;
-  if (e.mode().tsc_forbidden()) return Emitted::kNot;
+  if (!RunsInline(e.insn(), e.mode(), e.followed())) return Emitted::kNot;
   x86::Assembler& a = e.a();
   // After all earlier instructions (SDM vol. 2, RDTSCP). The host may have no RDTSCP.
   if (mnemonic == ZYDIS_MNEMONIC_RDTSCP) a.lfence();

@@ -10,7 +10,6 @@ namespace {
 namespace x86 = asmjit::x86;
 
 const x86::Gp kCalleeSaved[] = {x86::rbx, x86::rbp, x86::r12, x86::r13, x86::r14, x86::r15};
-constexpr int32_t kInterruptFlagAndOne = 0x202;  // what a user-mode RFLAGS always has
 
 void ForEachHeldRegister(auto action) {
   for (uint8_t guest = HV_RAX; guest <= HV_R15; ++guest) {
@@ -22,11 +21,16 @@ void EmitEnter(x86::Assembler& a) {
   for (const x86::Gp& reg : kCalleeSaved) a.push(reg);
   a.sub(x86::rsp, 8);
   a.mov(CpuField(offsetof(Cpu, host_rsp)), x86::rsp);
-  a.mov(x86::rax, CpuField(offsetof(Cpu, rflags)));
-  a.and_(x86::eax, static_cast<int32_t>(kArithmeticFlags));
-  a.or_(x86::eax, kInterruptFlagAndOne);
-  a.push(x86::rax);
-  a.popfq();
+  // POPF would cost more than all the rest. OF is set by an addition that overflows if it was
+  // there, the other arithmetic flags by SAHF.
+  a.mov(x86::ecx, CpuField(offsetof(Cpu, rflags), 4));
+  a.mov(x86::eax, x86::ecx);
+  a.shr(x86::ecx, 11);
+  a.and_(x86::ecx, 1);
+  a.shl(x86::eax, 8);
+  a.or_(x86::eax, x86::ecx);
+  a.add(x86::al, 0x7f);
+  a.sahf();
   ForEachHeldRegister([&](uint8_t guest) { a.mov(HostRegister(guest), CpuGpr(guest)); });
   a.mov(kTemp0, CpuField(offsetof(Cpu, host_r10)));
   a.jmp(CpuField(offsetof(Cpu, enter_code)));

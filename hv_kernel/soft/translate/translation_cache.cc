@@ -1,5 +1,7 @@
 #include "hv_kernel/soft/translate/translation_cache.h"
 
+#include <x86intrin.h>
+
 #include <algorithm>
 #include <cstring>
 
@@ -65,11 +67,17 @@ Block* TranslationCache::Translate(Cpu& cpu, uint64_t rip, uint64_t physical, ui
     block.physical = physical;
     block.mode = mode;
     block.physical_next_page = next_page;
+    const size_t sites_before = sites_.size();
+    const uint64_t began = __rdtsc();
     // Before the code is read, so that a write after this is noticed.
     RegisterPage(cpu, physical & kPageMask, block);
     if (next_page != 0) RegisterPage(cpu, next_page, block);
     const Translator::Result result = translator_.Translate(bytes, block);
+    statistics_.translating_ticks += __rdtsc() - began;
     if (result == Translator::Result::kOk) {
+      statistics_.guest_bytes += block.bytes;
+      statistics_.metadata_bytes += sizeof(Block) + block.places.size() * sizeof(InstructionPlace) +
+                                    (sites_.size() - sites_before) * sizeof(LeaveSite);
       NoteHead(bytes.first, block);
       table_.Insert(&block);
       ++statistics_.blocks;
@@ -118,19 +126,19 @@ void TranslationCache::Drop(Block& block) {
   ++statistics_.invalidated;
 }
 
-void TranslationCache::Invalidate(Cpu& cpu, uint64_t physical, uint32_t bytes) {
+void TranslationCache::Invalidate(Cpu& cpu, uint64_t physical, uint32_t bytes,
+                                  std::vector<Block*>& dropped) {
   const uint64_t page = physical & kPageMask;
   const auto found = by_page_.find(page);
   if (found == by_page_.end()) return;
   std::vector<Block*>& blocks = found->second;
-  const size_t before = blocks.size();
   std::erase_if(blocks, [&](Block* block) {
     if (block->dropped) return true;
     if (!MadeFrom(*block, physical, bytes)) return false;
     Drop(*block);
+    dropped.push_back(block);
     return true;
   });
-  if (blocks.size() != before) ClearJumpCaches(cpu);
   if (blocks.empty()) {
     cpu.code->RemoveHolder(cpu.memory->Find(page).ram_page);
     by_page_.erase(found);
@@ -145,6 +153,7 @@ void TranslationCache::Flush(Cpu& cpu) {
   table_.Clear();
   blocks_.clear();
   sites_.clear();
+  statistics_.guest_bytes = statistics_.metadata_bytes = 0;
   memory_.Truncate(trampolines_.bytes);
   ClearJumpCaches(cpu);
   ++statistics_.flushes;

@@ -43,8 +43,9 @@ class TranslationCache {
 
   // Patches the jump at `site` to lead to `target`.
   void Link(const LeaveSite& site, Block& target);
-  // Drops what was made from [physical, physical + bytes), inside one page.
-  void Invalidate(Cpu& cpu, uint64_t physical, uint32_t bytes);
+  // Drops what was made from [physical, physical + bytes), inside one page. The blocks are added to
+  // `dropped`: no jump cache may lead to them any more.
+  void Invalidate(Cpu& cpu, uint64_t physical, uint32_t bytes, std::vector<Block*>& dropped);
   // Drops everything.
   void Flush(Cpu& cpu);
 
@@ -57,6 +58,9 @@ class TranslationCache {
     uint64_t invalidated = 0;
     uint64_t flushes = 0;
     uint64_t code_bytes = 0;
+    uint64_t guest_bytes = 0;        // of code that is translated now, in each of its translations
+    uint64_t metadata_bytes = 0;     // what is kept beside them
+    uint64_t translating_ticks = 0;  // of the TSC, in all
     uint64_t instructions = 0;
   };
   Statistics statistics() const;

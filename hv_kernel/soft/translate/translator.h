@@ -3,21 +3,14 @@
 
 #include <cstdint>
 #include <memory>
-#include <span>
 
 #include "hv_kernel/soft/decoder.h"
 #include "hv_kernel/soft/translate/block.h"
 #include "hv_kernel/soft/translate/code_memory.h"
 #include "hv_kernel/soft/translate/emission.h"
+#include "hv_kernel/soft/translate/run.h"
 
 namespace hv::soft {
-
-// The guest's bytes at a block's start: those in its first page, and those on the next one if it is
-// mapped. `second` is empty when it is not.
-struct CodeBytes {
-  std::span<const uint8_t> first;
-  std::span<const uint8_t> second;
-};
 
 class Translator {
  public:
@@ -37,7 +30,6 @@ class Translator {
   uint64_t instructions() const { return instructions_; }
 
  private:
-  Result DecodeRun(const CodeBytes& bytes, const Block& block);
   void EmitInstruction(Emission& e, bool& ended);
   void Place(Emission& e, Block& block);
 
@@ -45,8 +37,7 @@ class Translator {
   const Trampolines& trampolines_;
   LeaveSites& sites_;
   Decoder decoder_;
-  std::vector<Decoded> run_;
-  bool ends_invalid_ = false;  // what follows the run is no instruction
+  Run run_;
   uint64_t instructions_ = 0;
 };
 
