@@ -12,6 +12,7 @@
 
 #include "bench/workloads/compute.h"
 #include "bench/workloads/kernel_calls.h"
+#include "bench/workloads/parallel.h"
 
 namespace hv::bench {
 namespace {
@@ -28,7 +29,8 @@ constexpr Workload kWorkloads[] = {
     {"multiply", Multiply, 400},    {"chase", ChasePointers, 12},
     {"syscall", CallKernel, 150},   {"fault", TouchPages, 240},
     {"switch", PassToken, 100},     {"exec", ForkAndExec, 30},
-    {"pipe", CopyThroughPipe, 480},
+    {"pipe", CopyThroughPipe, 480}, {"alone", Alone, 4000},
+    {"together", Together, 4000},
 };
 
 void Run(const Workload& workload) {
