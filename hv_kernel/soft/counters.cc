@@ -85,6 +85,7 @@ std::vector<Engine::Counter> CountersOf(std::span<SoftVcpu* const> vcpus) {
   add("tlb_misses", [](const SoftVcpu& vcpu) { return vcpu.dispatcher().tlb_misses(); });
   add("slow_instructions",
       [](const SoftVcpu& vcpu) { return vcpu.dispatcher().slow_instructions(); });
+  add("cores_given_away", [](const SoftVcpu& vcpu) { return vcpu.cores_given_away(); });
   add("lookups", [](const SoftVcpu& vcpu) { return vcpu.dispatcher().lookups(); });
   for (size_t i = 0; i < kLeaveKinds; ++i) {
     const auto kind = static_cast<LeaveKind>(i);

@@ -214,6 +214,10 @@ struct Cpu {
   uint32_t interrupt_shadow;
   bool want_interrupt_window;
   bool want_nmi_window;
+  // The PAUSE executed last, and how often running (system/pause.cc).
+  uint64_t pause_rip;
+  uint32_t pauses;
+  uint64_t cores_given_away;
 
   // --- Of the engine.
   uint64_t next_rip;  // while a handler runs: where the guest goes on when it returns kDone

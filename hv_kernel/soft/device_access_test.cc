@@ -21,12 +21,6 @@ class DeviceAccessTest : public testing::Test {
     for (hv_gpr reg : {HV_RAX, HV_RDX, HV_R10}) m_.gpr(reg) = kBefore;
   }
 
-  uint64_t Counter(std::string_view name) {
-    for (const auto& counter : m_.engine().Counters()) {
-      if (counter.name == name) return counter.value;
-    }
-    return 0;
-  }
   // One instruction that loads from [RBX], then HLT: `reg` afterwards.
   uint64_t Load(std::initializer_list<uint8_t> code, uint8_t width, uint64_t answer, hv_gpr reg) {
     Begin();
@@ -38,7 +32,7 @@ class DeviceAccessTest : public testing::Test {
     m_.vcpu().CompleteRead(answer);
     EXPECT_EQ(m_.Continue().reason, ExitReason::kHalt);
     EXPECT_EQ(m_.state().rip, TestMachine::kCode + code.size());
-    EXPECT_EQ(Counter("slow_instructions"), 0u);
+    EXPECT_EQ(m_.Counter("slow_instructions"), 0u);
     return m_.gpr(reg);
   }
   // As Load for a store: the value that left.
@@ -51,7 +45,7 @@ class DeviceAccessTest : public testing::Test {
     EXPECT_EQ(exit.width, width);
     EXPECT_EQ(m_.Continue().reason, ExitReason::kHalt);
     EXPECT_EQ(m_.state().rip, TestMachine::kCode + code.size());
-    EXPECT_EQ(Counter("slow_instructions"), 0u);
+    EXPECT_EQ(m_.Counter("slow_instructions"), 0u);
     return exit.data;
   }
   // The entry of the page directory that maps `linear`.

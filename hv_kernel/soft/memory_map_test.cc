@@ -36,12 +36,6 @@ class MemoryMapTest : public testing::Test {
     for (auto& word : log_) word = 0;
     return dirty;
   }
-  uint64_t Counter(std::string_view name) {
-    for (const auto& counter : m_.engine().Counters()) {
-      if (counter.name == name) return counter.value;
-    }
-    return 0;
-  }
 
   // Stores between HLTs: mov [rbx], rax; hlt; jmp back.
   void LoadStoreLoop() { m_.LoadCode({0x48, 0x89, 0x03, 0xf4, 0xeb, 0xfa}); }
@@ -131,10 +125,10 @@ TEST_F(MemoryMapTest, TranslatedCodeSurvivesAChangeOfFlags) {
   m_.gpr(HV_RBX) = TestMachine::kData;
   m_.Run();
   for (int i = 0; i < 3; ++i) m_.Continue();  // every block of the loop
-  const uint64_t blocks = Counter("blocks");
+  const uint64_t blocks = m_.Counter("blocks");
   LogAll();
   m_.Continue();
-  EXPECT_EQ(Counter("blocks"), blocks);
+  EXPECT_EQ(m_.Counter("blocks"), blocks);
   EXPECT_EQ(TakeDirty(), Pages{kDataPage});
 }
 

@@ -47,6 +47,10 @@ class SoftVcpu final : public VcpuEngine {
 
   const TranslationCache& cache() const { return *cache_; }
   const Dispatcher& dispatcher() const { return dispatcher_; }
+  // How often a loop of PAUSE gave its core to whoever wants it. Any thread.
+  uint64_t cores_given_away() const {
+    return __atomic_load_n(&cpu_->cores_given_away, __ATOMIC_RELAXED);
+  }
 
  private:
   struct Unmap {

@@ -10,6 +10,7 @@
 #include <initializer_list>
 #include <memory>
 #include <span>
+#include <string_view>
 #include <vector>
 
 #include "abi/vcpu_state.h"
@@ -104,6 +105,13 @@ class TestMachine {
     const Exit exit = vcpu_->Run();
     vcpu_->GetState(*state_);
     return exit;
+  }
+  // 0: there is none of that name.
+  uint64_t Counter(std::string_view name) const {
+    for (const auto& counter : engine_->Counters()) {
+      if (counter.name == name) return counter.value;
+    }
+    return 0;
   }
   VcpuEngine& vcpu() { return *vcpu_; }
   Engine& engine() { return *engine_; }

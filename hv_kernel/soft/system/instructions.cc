@@ -87,7 +87,7 @@ struct Table {
         true);
     Set(Halt, {ZYDIS_MNEMONIC_HLT});
     Set(Privileged, {ZYDIS_MNEMONIC_WBINVD, ZYDIS_MNEMONIC_INVD});
-    Set(Nothing, {ZYDIS_MNEMONIC_PAUSE});
+    Set(Pause, {ZYDIS_MNEMONIC_PAUSE});
     // Caches are coherent for the guest; the operand is still checked as a load.
     Set(FlushLine, {ZYDIS_MNEMONIC_CLFLUSH, ZYDIS_MNEMONIC_CLFLUSHOPT, ZYDIS_MNEMONIC_CLWB});
     Set(Undefined, {ZYDIS_MNEMONIC_UD0,     ZYDIS_MNEMONIC_UD1,       ZYDIS_MNEMONIC_UD2,

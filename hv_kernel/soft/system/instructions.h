@@ -110,10 +110,11 @@ HV_HANDLER(Aad);
 HV_HANDLER(Salc);
 HV_HANDLER(Bound);
 HV_HANDLER(Arpl);
+// pause.cc
+HV_HANDLER(Pause);
 // other.cc
 HV_HANDLER(Halt);
 HV_HANDLER(Privileged);
-HV_HANDLER(Nothing);
 HV_HANDLER(FlushLine);
 HV_HANDLER(Undefined);
 HV_HANDLER(Hypercall);

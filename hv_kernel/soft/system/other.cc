@@ -29,8 +29,6 @@ Outcome Privileged(Cpu& cpu, const Instruction&) {
   return PrivilegeLevel(cpu) == 0 ? Outcome::kDone : GeneralProtection(cpu);
 }
 
-Outcome Nothing(Cpu&, const Instruction&) { return Outcome::kDone; }
-
 Outcome FlushLine(Cpu& cpu, const Instruction& insn) {
   uint64_t linear;
   HV_RETURN_UNLESS_DONE(LinearOf(cpu, insn, insn.operands[0], 1, false, linear));

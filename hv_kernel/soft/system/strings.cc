@@ -83,9 +83,7 @@ class StringOp {
 
   // Host memory for `iterations` forward from a linear address inside one page of RAM; null when it
   // has to go the slow way (crossing, device, ROM, code page).
-  uint8_t* Direct(uint64_t linear, bool write) {
-    return FindInTlb(cpu_, index_, linear, 1, write);
-  }
+  uint8_t* Direct(uint64_t linear, bool write) { return FindInTlb(cpu_, index_, linear, 1, write); }
   TlbIndex index() const { return index_; }
 
  private:
