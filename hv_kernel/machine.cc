@@ -203,7 +203,7 @@ absl::Status Machine::ReloadMap() {
   control_->Pause();
   // A stop ends the wait for vCPUs that may still be inside the guest.
   if (control_->stopping()) return absl::FailedPreconditionError("the machine is not running");
-  const absl::Status status = LoadMap();
+  absl::Status status = LoadMap();
   if (!was_paused) control_->Resume();
   if (status.ok()) return status;
   return absl::FailedPreconditionError(std::string(status.message()));

@@ -205,6 +205,8 @@ struct Cpu {
   uint64_t sysenter_cs, sysenter_esp, sysenter_eip;
   uint64_t pat, tsc_aux, tsc_offset, tsc_adjust;
   bool halted;
+  bool want_interrupt_window;
+  bool want_nmi_window;
   bool nmi_blocked;
   // The instruction in hand traps when it has retired: RFLAGS.TF was set as it began.
   bool single_step;
@@ -212,18 +214,15 @@ struct Cpu {
   uint64_t breakpoint_hits;
   // Interrupts are held off for one instruction after STI (1) and MOV/POP SS (2).
   uint32_t interrupt_shadow;
-  bool want_interrupt_window;
-  bool want_nmi_window;
-  // The PAUSE executed last, and how often running (system/pause.cc).
-  uint64_t pause_rip;
+  // How often the PAUSE executed last has been executed running (system/pause.cc).
   uint32_t pauses;
+  uint64_t pause_rip;
   uint64_t cores_given_away;
 
   // --- Of the engine.
   uint64_t next_rip;  // while a handler runs: where the guest goes on when it returns kDone
   Exception exception;
   Exit exit;
-  uint8_t exit_gpr;  // kCr8Read: where the answer goes
   // Reads the current instruction has made of devices, and writes it has retired to them.
   PendingAccess reads[kMaxPendingAccesses];
   uint32_t read_count;   // answered ones of the current instruction
@@ -245,7 +244,6 @@ struct Cpu {
     uint64_t ram_page;
   };
   Bounce bounced[2];
-  uint32_t bounce_count;
   // Code pages written to, not yet cleaned up after. Past the last entry: everything is.
   struct CodeWrite {
     uint64_t physical;
@@ -254,12 +252,14 @@ struct Cpu {
   static constexpr uint32_t kMaxCodeWrites = 32;
   CodeWrite code_writes[kMaxCodeWrites];
   uint32_t code_write_count;
+  uint32_t bounce_count;  // of `bounced`
   // Of the last host signal in generated code (host_fault.h).
   uint64_t fault_pc;
   int fault_signal;
   int fault_trap;  // the host's exception vector
   // The guest's vector state is in the host's registers, not in `xsave`.
   bool vector_live;
+  uint8_t exit_gpr;  // kCr8Read: where the answer goes
   // What the jump caches were filled under: the mode, and the base of CS.
   uint32_t jump_cache_mode;
   uint64_t jump_cache_base;
