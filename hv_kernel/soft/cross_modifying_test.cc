@@ -16,7 +16,7 @@ constexpr uint64_t kShared = 0x300000;    // what the vCPUs tell each other
 class CrossModifyingTest : public testing::Test {
  protected:
   void Load(uint64_t physical, std::initializer_list<uint8_t> bytes) {
-    machine_.Load(physical, bytes);
+    machine_.Load(physical, {bytes.begin(), bytes.size()});
   }
   // Runs to the HLT; the state at the end.
   hv_vcpu_state Run(size_t vcpu, uint64_t rip) {
@@ -46,7 +46,7 @@ TEST_F(CrossModifyingTest, AStoreByATranslationMadeBeforeIsSeen) {
                      0xe6, 0x80,                          // out 0x80, al
                      0xc6, 0x04, 0x25, 1, 0, 0x20, 0, 3,  // mov byte [kFunction + 1], 3
                      0xf4});
-  hv_vcpu_state state = TestMachine::LongMode();
+  hv_vcpu_state state = LongMode();
   state.rip = kWriterCode;
   ASSERT_TRUE(machine_.vcpu(1).SetState(state).ok());
   EXPECT_EQ(machine_.vcpu(1).Run().reason, ExitReason::kPortWrite);
@@ -98,7 +98,7 @@ TEST_F(CrossModifyingTest, LockedInstructionsOnAPageWithCodeAreAtomic) {
   std::thread other([&] { Run(1, kRunnerCode); });
   Run(0, kRunnerCode);
   other.join();
-  EXPECT_EQ(machine_.Get<uint32_t>(kRunnerCode + 0x800), 2 * kEach);
+  EXPECT_EQ(machine_.Peek<uint32_t>(kRunnerCode + 0x800), 2 * kEach);
 }
 
 }  // namespace

@@ -43,7 +43,7 @@ class LitmusTest : public testing::Test {
     code.resolveUnresolvedLinks();
     code.relocateToBase(at);
     const asmjit::CodeBuffer& buffer = code.textSection()->buffer();
-    std::memcpy(machine_.ram() + at, buffer.data(), buffer.size());
+    std::memcpy(machine_.ram().data() + at, buffer.data(), buffer.size());
     return at;
   }
 
@@ -85,12 +85,13 @@ class LitmusTest : public testing::Test {
     const std::vector<uint64_t> rips = {PlaceBody(0, first), PlaceBody(1, second)};
     std::map<Outcome, uint64_t> outcomes;
     for (int round = 0; round < kRounds; ++round) {
-      std::memset(machine_.ram() + kX, 0, 2 * kLine * kInstances);
-      machine_.Put<uint32_t>(kReady, 0);
+      std::memset(machine_.ram().data() + kX, 0, 2 * kLine * kInstances);
+      machine_.Poke<uint32_t>(kReady, 0);
       EXPECT_TRUE(machine_.RunAll(rips, ends_));
       for (uint64_t i = 0; i < kInstances; ++i) {
         uint64_t results[4];
-        std::memcpy(results, machine_.ram() + kResults + i * sizeof(results), sizeof(results));
+        std::memcpy(results, machine_.ram().data() + kResults + i * sizeof(results),
+                    sizeof(results));
         ++outcomes[read(results)];
       }
     }
@@ -209,8 +210,8 @@ TEST_F(LitmusTest, LockedAdditionsAreNotLost) {
     a.hlt();
   };
   ASSERT_TRUE(machine_.RunAll({Place(0, emit), Place(1, emit)}, ends_));
-  EXPECT_EQ(machine_.Get<uint32_t>(kX), 2 * kEach);
-  EXPECT_EQ(machine_.Get<uint32_t>(kY + 3), 2 * kEach);
+  EXPECT_EQ(machine_.Peek<uint32_t>(kX), 2 * kEach);
+  EXPECT_EQ(machine_.Peek<uint32_t>(kY + 3), 2 * kEach);
 }
 
 // One vCPU writes a function to the page that is not in use, maps that one instead, and asks the
@@ -221,10 +222,11 @@ TEST_F(LitmusTest, CodeAndPageTablesThatChangeUnderARunningVcpu) {
   constexpr uint64_t kDirectory = 0x6000, kTable = 0x7000;  // its page tables
   constexpr uint64_t kFunctions[] = {0x500000, 0x503000};   // mov eax, imm32; ret
   constexpr uint64_t kAsked = 0x300100, kAnswered = 0x300140;
-  machine_.Put<uint64_t>(SmpMachine::kTables + 0x1000 + 8, kDirectory | 7);
-  machine_.Put<uint64_t>(kDirectory, kTable | 7);
-  machine_.Put<uint64_t>(kTable, kFunctions[0] | 7);
-  for (const uint64_t at : kFunctions) machine_.Load(at, {0xb8, 0, 0, 0, 0, 0xc3});
+  machine_.Poke<uint64_t>(SmpMachine::kTables + 0x1000 + 8, kDirectory | 7);
+  machine_.Poke<uint64_t>(kDirectory, kTable | 7);
+  machine_.Poke<uint64_t>(kTable, kFunctions[0] | 7);
+  constexpr uint8_t kFunction[] = {0xb8, 0, 0, 0, 0, 0xc3};
+  for (const uint64_t at : kFunctions) machine_.Load(at, kFunction);
 
   const uint64_t changing = Place(0, [&](Assembler& a) {
     const asmjit::Label next = a.newLabel(), wait = a.newLabel();
