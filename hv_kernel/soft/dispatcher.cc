@@ -246,14 +246,14 @@ Outcome Dispatcher::RaiseFor(Vector vector) {
 void Dispatcher::BeginByHand(const LeaveSite& site) {
   cpu_.read_cursor = 0;
   cpu_.interrupt_shadow = 0;
-  const uint64_t next = cpu_.rip + site.insn.length;
+  const uint64_t next = cpu_.rip + site.insn->length;
   cpu_.next_rip = In64BitMode(cpu_) ? next : next & 0xffffffffu;
 }
 
 Outcome Dispatcher::Execute(const LeaveSite& site) {
-  Count(handled_[site.insn.mnemonic]);
+  Count(handled_[site.insn->mnemonic]);
   BeginByHand(site);
-  const Outcome outcome = site.handler.handler(cpu_, site.insn);
+  const Outcome outcome = site.handler.handler(cpu_, *site.insn);
   if (outcome == Outcome::kDone) cpu_.rip = cpu_.next_rip;
   return outcome;
 }

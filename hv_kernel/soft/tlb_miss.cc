@@ -48,7 +48,7 @@ Dispatcher::Turn Dispatcher::ServeMemory(const LeaveSite& site) {
   if (at.host == nullptr && site.plain_move && IsOneDeviceAccess(at.physical, site.bytes)) {
     BeginByHand(site);
     NoteDataAccess(cpu_, linear, site.bytes, write);
-    const Outcome moved = MoveDevice(cpu_, site.insn, at.physical);
+    const Outcome moved = MoveDevice(cpu_, *site.insn, at.physical);
     if (moved == Outcome::kDone) cpu_.rip = cpu_.next_rip;
     return Resolve(moved);
   }

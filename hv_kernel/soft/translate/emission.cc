@@ -27,10 +27,12 @@ void Emission::Begin(const RunInstruction& instruction, const Context& context) 
   reach_ = 0;
 }
 
-LeaveSite& Emission::NewSite(LeaveKind kind) {
-  LeaveSite& site = sites_.emplace_back();
-  site.kind = kind;
-  site.rip = rip_;
+LeaveSite& Emission::NewSite(LeaveKind kind) { return sites_.Add(kind, rip_); }
+
+LeaveSite& Emission::NewHandlerSite(const HandlerInfo& handler) {
+  LeaveSite& site = NewSite(LeaveKind::kHandler);
+  site.handler = handler;
+  sites_.GiveInstruction(site, insn());
   return site;
 }
 

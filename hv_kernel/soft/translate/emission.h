@@ -4,7 +4,6 @@
 #include <asmjit/x86.h>
 
 #include <cstdint>
-#include <deque>
 #include <functional>
 #include <span>
 #include <vector>
@@ -18,9 +17,6 @@
 #include "hv_kernel/soft/translate/trampolines.h"
 
 namespace hv::soft {
-
-// Leave sites live as long as the translations they belong to.
-using LeaveSites = std::deque<LeaveSite>;
 
 class Emission {
  public:
@@ -53,6 +49,8 @@ class Emission {
 
   // --- Leaving (emission.cc).
   LeaveSite& NewSite(LeaveKind kind);
+  // Of the instruction in hand.
+  LeaveSite& NewHandlerSite(const HandlerInfo& handler);
   void Leave(LeaveSite& site);
   // Emits `code` after the end of the block, for what is rarely executed.
   void Later(std::function<void()> code) { later_.push_back(std::move(code)); }

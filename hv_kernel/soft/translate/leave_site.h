@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 
 #include "hv_kernel/soft/cpu.h"
 #include "hv_kernel/soft/instruction.h"
@@ -48,7 +49,30 @@ struct LeaveSite {
       0;  // kMemory: the same, for who has put the operand's host address into host R10
   uint64_t patch = 0;  // host address of a rel32
   HandlerInfo handler;
-  Instruction insn;
+  const Instruction* insn = nullptr;  // kHandler, and kMemory with `plain_move`
+};
+
+// Those of all translations; they live as long as these. Most sites are of memory accesses and need
+// no instruction.
+class LeaveSites {
+ public:
+  LeaveSite& Add(LeaveKind kind, uint64_t rip) {
+    return sites_.emplace_back(LeaveSite{.kind = kind, .rip = rip});
+  }
+  void GiveInstruction(LeaveSite& site, const Instruction& insn) {
+    site.insn = &instructions_.emplace_back(insn);
+  }
+  uint64_t bytes() const {
+    return sites_.size() * sizeof(LeaveSite) + instructions_.size() * sizeof(Instruction);
+  }
+  void Clear() {
+    sites_.clear();
+    instructions_.clear();
+  }
+
+ private:
+  std::deque<LeaveSite> sites_;
+  std::deque<Instruction> instructions_;
 };
 
 }  // namespace hv::soft

@@ -115,7 +115,7 @@ void Emission::EmitProbe(uint32_t bytes, MemoryUse use, bool stack, const asmjit
   ResumeAt(site, retry);
   if (IsPlainMove(insn())) {
     site.plain_move = true;
-    site.insn = insn();
+    sites_.GiveInstruction(site, insn());
   }
   const asmjit::Label slow = a.newLabel();
   EmitFastProbe(bytes, use, slow);

@@ -48,17 +48,9 @@ void LoadFlags(x86::Assembler& a, const x86::Gp& rflags, const x86::Gp& temp) {
   a.mov(x86::rax, CpuScratch(0));
 }
 
-// To the handler of the instruction in hand, flags as they were.
-LeaveSite& HandlerSite(Emission& e) {
-  LeaveSite& site = e.NewSite(LeaveKind::kHandler);
-  site.handler = FindHandler(e.insn());
-  site.insn = e.insn();
-  return site;
-}
-
-// Flags as on the stack of the host.
+// To the handler of the instruction in hand, flags as on the stack of the host.
 void EmitFallback(Emission& e, const asmjit::Label& label) {
-  LeaveSite& site = HandlerSite(e);
+  LeaveSite& site = e.NewHandlerSite(FindHandler(e.insn()));
   e.Later([&e, &site, label] {
     e.a().bind(label);
     e.a().popfq();

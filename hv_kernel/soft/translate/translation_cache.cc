@@ -67,7 +67,7 @@ Block* TranslationCache::Translate(Cpu& cpu, uint64_t rip, uint64_t physical, ui
     block.physical = physical;
     block.mode = mode;
     block.physical_next_page = next_page;
-    const size_t sites_before = sites_.size();
+    const uint64_t sites_before = sites_.bytes();
     const uint64_t began = __rdtsc();
     // Before the code is read, so that a write after this is noticed.
     RegisterPage(cpu, physical & kPageMask, block);
@@ -77,7 +77,7 @@ Block* TranslationCache::Translate(Cpu& cpu, uint64_t rip, uint64_t physical, ui
     if (result == Translator::Result::kOk) {
       statistics_.guest_bytes += block.bytes;
       statistics_.metadata_bytes += sizeof(Block) + block.places.size() * sizeof(InstructionPlace) +
-                                    (sites_.size() - sites_before) * sizeof(LeaveSite);
+                                    sites_.bytes() - sites_before;
       NoteHead(bytes.first, block);
       table_.Insert(&block);
       ++statistics_.blocks;
@@ -152,7 +152,7 @@ void TranslationCache::Flush(Cpu& cpu) {
   by_page_.clear();
   table_.Clear();
   blocks_.clear();
-  sites_.clear();
+  sites_.Clear();
   statistics_.guest_bytes = statistics_.metadata_bytes = 0;
   memory_.Truncate(trampolines_.bytes);
   ClearJumpCaches(cpu);

@@ -25,13 +25,6 @@ bool HasOtherMemory(const Decoded& decoded) {
   return false;
 }
 
-void EmitHandlerCall(Emission& e, HandlerInfo handler) {
-  LeaveSite& site = e.NewSite(LeaveKind::kHandler);
-  site.handler = handler;
-  site.insn = e.insn();
-  e.Leave(site);
-}
-
 }  // namespace
 
 void Translator::EmitInstruction(Emission& e, bool& ended) {
@@ -41,7 +34,7 @@ void Translator::EmitInstruction(Emission& e, bool& ended) {
   if (emitted == Emitted::kNot) emitted = EmitSystemCall(e);
   if (emitted == Emitted::kNot) {
     if (const HandlerInfo handler = FindHandler(e.insn()); handler.handler != nullptr) {
-      EmitHandlerCall(e, handler);
+      e.Leave(e.NewHandlerSite(handler));
       emitted = Emitted::kEnds;
     }
   }
