@@ -11,8 +11,7 @@ namespace hv {
 
 class HaltSleep final : public HaltWait {
  public:
-  // Services spin for the messages of vCPUs: those of `budget` no longer, once this one sleeps.
-  HaltSleep(ring::Sleeper sleeper, ring::SpinBudget budget) : sleeper_(sleeper), budget_(budget) {}
+  explicit HaltSleep(ring::Sleeper sleeper) : sleeper_(sleeper) {}
 
   void WaitForAttention(const std::atomic<uint32_t>& attention) override {
     const uint32_t word = sleeper_.Declare();
@@ -22,7 +21,6 @@ class HaltSleep final : public HaltWait {
       sleeper_.Cancel();
       return;
     }
-    budget_.Release();
     sleeper_.Sleep(word, kLongestSleepNs);
   }
 
@@ -31,7 +29,6 @@ class HaltSleep final : public HaltWait {
   static constexpr uint64_t kLongestSleepNs = 100'000'000;
 
   ring::Sleeper sleeper_;
-  ring::SpinBudget budget_;
 };
 
 }  // namespace hv

@@ -11,8 +11,7 @@ class HaltSleepTest : public testing::Test {
  protected:
   hv_wake wake_{};
   std::atomic<uint32_t> attention_{0};
-  hv_spin_budget budget_{};
-  HaltSleep halt_{ring::Sleeper(&wake_), ring::SpinBudget(&budget_, 0)};
+  HaltSleep halt_{ring::Sleeper(&wake_)};
 };
 
 TEST_F(HaltSleepTest, DoesNotSleepThroughAttentionThatIsThere) {
@@ -20,24 +19,6 @@ TEST_F(HaltSleepTest, DoesNotSleepThroughAttentionThatIsThere) {
   // Were it to sleep, this would take longer than the test may.
   for (int i = 0; i < 2000; ++i) halt_.WaitForAttention(attention_);
   EXPECT_EQ(wake_.sleeping, 0u) << "awake again, and says so";
-}
-
-TEST_F(HaltSleepTest, NoServiceSpinsForAVcpuThatSleeps) {
-  budget_.slots = 1;
-  ring::SpinBudget service(&budget_, 7);
-  service.BecomeHot();
-  attention_ = 1;
-  halt_.WaitForAttention(attention_);
-  EXPECT_TRUE(service.MaySpin()) << "it has not slept";
-  attention_ = 0;
-  std::thread waking([this] {
-    while (ring::LoadAcquire(wake_.sleeping) == 0) std::this_thread::yield();
-    attention_.store(1, std::memory_order_release);
-    ring::Waker(&wake_).Wake();
-  });
-  while (attention_.load(std::memory_order_acquire) == 0) halt_.WaitForAttention(attention_);
-  waking.join();
-  EXPECT_FALSE(service.MaySpin());
 }
 
 TEST_F(HaltSleepTest, DeclaresItselfAsleepSoThatItIsWoken) {

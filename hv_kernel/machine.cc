@@ -79,17 +79,13 @@ absl::Status Machine::Attach(const service::Attachment& attachment) {
       ring::Waker(vcpu->wake).WakeAlways();
     }
   });
-  // Where there are several vCPUs, one that sleeps says nothing of the others.
-  auto* budget =
-      config.cpus() == 1 ? attachment.FindAs<hv_spin_budget>(HV_SEGMENT_SPIN_BUDGET) : nullptr;
   for (uint32_t i = 0; i < config.cpus(); ++i) {
-    if (auto status = MakeVcpu(attachment, i, budget); !status.ok()) return status;
+    if (auto status = MakeVcpu(attachment, i); !status.ok()) return status;
   }
   return absl::OkStatus();
 }
 
-absl::Status Machine::MakeVcpu(const service::Attachment& attachment, uint32_t index,
-                               hv_spin_budget* budget) {
+absl::Status Machine::MakeVcpu(const service::Attachment& attachment, uint32_t index) {
   const uint32_t self = HV_ENDPOINT(HV_ROLE_KERNEL, index);
   auto vcpu = std::make_unique<Vcpu>();
   vcpu->page = attachment.FindAs<hv_vcpu_page>(HV_SEGMENT_VCPU_PAGE, self);
@@ -99,7 +95,7 @@ absl::Status Machine::MakeVcpu(const service::Attachment& attachment, uint32_t i
   auto wake = service::FindWake(attachment, self);
   if (!wake.ok()) return wake.status();
   vcpu->wake = *wake;
-  vcpu->halt = std::make_unique<HaltSleep>(ring::Sleeper(*wake), ring::SpinBudget(budget, self));
+  vcpu->halt = std::make_unique<HaltSleep>(ring::Sleeper(*wake));
   for (const auto& segment : attachment.segments()) {
     if (segment.kind != HV_SEGMENT_CHANNEL || segment.endpoint != self) continue;
     auto view = ring::OpenChannel(segment.mapping.bytes(), self, segment.peer);

@@ -7,7 +7,6 @@
 #include <thread>
 #include <vector>
 
-#include "abi/wake.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "hv_kernel/engine.h"
@@ -52,8 +51,7 @@ class Machine {
 
   Machine() = default;
   absl::Status Attach(const service::Attachment& attachment);
-  absl::Status MakeVcpu(const service::Attachment& attachment, uint32_t index,
-                        hv_spin_budget* budget);
+  absl::Status MakeVcpu(const service::Attachment& attachment, uint32_t index);
   absl::Status LoadMap();
 
   const hv_route_table* table_ = nullptr;

@@ -64,13 +64,6 @@ void SpinBudget::BecomeHot() {
   std::atomic_ref<uint32_t>(shared_->hot[next % slots]).store(endpoint_, std::memory_order_relaxed);
 }
 
-void SpinBudget::Release() {
-  if (shared_ == nullptr) return;
-  for (uint32_t& hot : shared_->hot) {
-    std::atomic_ref<uint32_t>(hot).store(0, std::memory_order_relaxed);
-  }
-}
-
 bool SpinBudget::MaySpin() const {
   if (shared_ == nullptr) return false;
   const uint32_t slots = std::min(LoadRelaxed(shared_->slots), HV_SPIN_SLOTS);

@@ -50,8 +50,6 @@ class SpinBudget {
   void BecomeHot();
   // Whether it may spin while it waits.
   bool MaySpin() const;
-  // Nobody has work for some time: all slots are given back.
-  void Release();
 
  private:
   hv_spin_budget* shared_;  // null: nobody spins

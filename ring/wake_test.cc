@@ -66,20 +66,6 @@ TEST(SpinBudgetTest, TheLastToWorkSpins) {
   EXPECT_FALSE(first.MaySpin());
 }
 
-TEST(SpinBudgetTest, NobodySpinsOnceTheSlotsAreGivenBack) {
-  hv_spin_budget shared{};
-  shared.slots = 2;
-  SpinBudget first(&shared, 1);
-  SpinBudget second(&shared, 2);
-  first.BecomeHot();
-  second.BecomeHot();
-  SpinBudget(&shared, 3).Release();
-  EXPECT_FALSE(first.MaySpin());
-  EXPECT_FALSE(second.MaySpin());
-  first.BecomeHot();
-  EXPECT_TRUE(first.MaySpin());
-}
-
 TEST(SpinBudgetTest, WithoutSlotsNobodySpins) {
   hv_spin_budget shared{};
   SpinBudget only(&shared, 1);
