@@ -119,7 +119,7 @@ grpc::Status KernelControl::GetStats(grpc::ServerContext*, const hv::v1::KernelG
   response->set_engine(std::string(machine_.engine().name()));
   for (const Engine::Counter& counter : machine_.engine().Counters()) {
     auto& to = *response->add_engine_counters();
-    to.set_name(std::string(counter.name));
+    to.set_name(counter.name);
     to.set_value(counter.value);
   }
   for (const Statistics* from : machine_.statistics()) {

@@ -320,6 +320,29 @@ TEST_F(SoftEngineTest, HighByteRegistersWorkWithMemory) {
 }
 
 // Only what an instruction does is a guest's exception; sanitizers end a process in their own way.
+// The code of a 2 MiB page is found anew after INVLPG of any address in it, although the jump cache
+// is asked first.
+TEST_F(SoftEngineTest, CodeOfALargePageGoesWithThePage) {
+  constexpr uint64_t kEntry = TestMachine::kTables + 0x2000 + 32 * 8;  // of 0x4000000
+  constexpr uint8_t kOne[] = {0xb8, 1, 0, 0, 0, 0xc3},
+                    kTwo[] = {0xb8, 2, 0, 0, 0, 0xc3};  // mov eax, ...; ret
+  m_.Load(0x400000, kOne);
+  m_.Load(0x600000, kTwo);
+  m_.Poke<uint64_t>(kEntry, 0x4000e7);
+  static_assert(kEntry == 0x3100);
+  m_.LoadCode({0xbe, 0,    0,    0,    4,  // mov esi, 0x4000000
+               0xff, 0xd6,                 // call rsi
+               0x89, 0xc3,                 // mov ebx, eax
+               0x48, 0xc7, 0x04, 0x25, 0,    0x31, 0,
+               0,    0xe7, 0,    0x60, 0,              // mov [kEntry], 0x6000e7
+               0x0f, 0x01, 0xbe, 0x45, 0x23, 0x01, 0,  // invlpg [rsi + 0x12345]
+               0xff, 0xd6,                             // call rsi
+               0xf4});
+  EXPECT_EQ(m_.Run().reason, ExitReason::kHalt);
+  EXPECT_EQ(m_.gpr(HV_RBX), 1u);
+  EXPECT_EQ(m_.gpr(HV_RAX), 2u);
+}
+
 TEST_F(SoftEngineTest, ASignalThatSomebodySendsEndsTheProcessAndIsNoExceptionOfTheGuest) {
   m_.LoadCode({0xff, 0x03,    // inc dword [rbx]
                0xeb, 0xfc});  // jmp there

@@ -34,6 +34,12 @@ inline asmjit::x86::Mem CpuField(size_t offset, uint32_t bytes = 8) {
 inline asmjit::x86::Mem CpuGpr(uint8_t guest) {
   return CpuField(offsetof(Cpu, gpr) + guest * sizeof(uint64_t));
 }
+// `field` of hv_segment_state, by offset.
+inline asmjit::x86::Mem CpuSegment(int segment, size_t field, uint32_t bytes) {
+  return CpuField(
+      offsetof(Cpu, segment) + static_cast<size_t>(segment) * sizeof(hv_segment_state) + field,
+      bytes);
+}
 inline asmjit::x86::Mem CpuScratch(int i) {
   return CpuField(offsetof(Cpu, scratch) + static_cast<size_t>(i) * sizeof(uint64_t));
 }

@@ -66,9 +66,7 @@ void Emission::EmitOffset(const Operand& operand) {
 void Emission::EmitSegmentBase(uint8_t segment) {
   const bool own_base = segment == HV_FS || segment == HV_GS;
   if (!own_base && (mode_.code() == CodeMode::k64 || mode_.flat())) return;
-  const size_t base = offsetof(Cpu, segment) + segment * sizeof(hv_segment_state) +
-                      offsetof(hv_segment_state, base);
-  assembler_.mov(kTemp1, CpuField(base));
+  assembler_.mov(kTemp1, CpuSegment(segment, offsetof(hv_segment_state, base), 8));
   const x86::Gp to = mode_.code() == CodeMode::k64 ? kTemp0 : kTemp0.r32();
   assembler_.lea(to, x86::ptr(kTemp0, kTemp1));
 }

@@ -5,6 +5,7 @@
 
 #include "hv_kernel/soft/system/segments.h"
 #include "hv_kernel/soft/translate/families.h"
+#include "hv_kernel/soft/translate/host_flags.h"
 
 namespace hv::soft {
 namespace {
@@ -15,36 +16,20 @@ constexpr int32_t kAlwaysOne = 2;
 constexpr int32_t kFlagsOfSysret =
     static_cast<int32_t>(0x3c7fd7 & ~(kFlagRf | kFlagVm));  // SDM vol. 2, SYSRET
 
-x86::Mem SegmentField(int segment, size_t field, uint32_t bytes) {
-  return CpuField(
-      offsetof(Cpu, segment) + static_cast<size_t>(segment) * sizeof(hv_segment_state) + field,
-      bytes);
-}
-
 // All of a segment, the selector in `selector`.
 void StoreSegment(x86::Assembler& a, int segment, const x86::Gp& selector,
                   const hv_segment_state& flat) {
-  a.mov(SegmentField(segment, offsetof(hv_segment_state, base), 8), 0);
-  a.mov(SegmentField(segment, offsetof(hv_segment_state, limit), 4),
+  a.mov(CpuSegment(segment, offsetof(hv_segment_state, base), 8), 0);
+  a.mov(CpuSegment(segment, offsetof(hv_segment_state, limit), 4),
         static_cast<int32_t>(flat.limit));
-  a.mov(SegmentField(segment, offsetof(hv_segment_state, selector), 2), selector.r16());
-  a.mov(SegmentField(segment, offsetof(hv_segment_state, attributes), 4),
+  a.mov(CpuSegment(segment, offsetof(hv_segment_state, selector), 2), selector.r16());
+  a.mov(CpuSegment(segment, offsetof(hv_segment_state, attributes), 4),
         static_cast<int32_t>(flat.attributes));
 }
 
-// The arithmetic flags of `rflags` into the host's: what SAHF does not set, OF, is set before it by
-// an addition that overflows if the bit was there.
 void LoadFlags(x86::Assembler& a, const x86::Gp& rflags, const x86::Gp& temp) {
-  constexpr uint32_t kOverflowBit = 11;
   a.mov(CpuScratch(0), x86::rax);
-  a.mov(temp.r32(), rflags.r32());
-  a.shr(temp.r32(), kOverflowBit);
-  a.and_(temp.r32(), 1);
-  a.mov(x86::eax, rflags.r32());
-  a.shl(x86::eax, 8);  // the low byte to AH
-  a.or_(x86::eax, temp.r32());
-  a.add(x86::al, 0x7f);
-  a.sahf();
+  EmitLoadFlags(a, rflags, temp);
   a.mov(x86::rax, CpuScratch(0));
 }
 
@@ -131,10 +116,7 @@ Emitted EmitSysret(Emission& e) {
   a.add(kTemp1.r32(), 16);
   a.or_(kTemp1.r32(), 3);
   StoreSegment(a, HV_CS, kTemp1, FlatSegment(0, true, 3, true));
-  a.mov(kTemp1, CpuField(offsetof(Cpu, star)));
-  a.shr(kTemp1, 48);
-  a.add(kTemp1.r32(), 8);
-  a.or_(kTemp1.r32(), 3);
+  a.sub(kTemp1.r32(), 8);
   StoreSegment(a, HV_SS, kTemp1, FlatSegment(0, false, 3, false));
   LoadFlags(a, kTemp0, kTemp1);
   a.mov(kTemp0, x86::rcx);

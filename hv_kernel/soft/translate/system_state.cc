@@ -83,8 +83,7 @@ void EmitPushf(Emission& e) {
 
 void EmitSwapgs(Emission& e) {
   x86::Assembler& a = e.a();
-  const x86::Mem base = CpuField(offsetof(Cpu, segment) + HV_GS * sizeof(hv_segment_state) +
-                                 offsetof(hv_segment_state, base));
+  const x86::Mem base = CpuSegment(HV_GS, offsetof(hv_segment_state, base), 8);
   const x86::Mem other = CpuField(offsetof(Cpu, kernel_gs_base));
   a.mov(kTemp0, base);
   a.mov(kTemp1, other);

@@ -2,6 +2,7 @@
 
 #include <asmjit/x86.h>
 
+#include "hv_kernel/soft/translate/host_flags.h"
 #include "hv_kernel/soft/translate/host_registers.h"
 
 namespace hv::soft {
@@ -21,16 +22,8 @@ void EmitEnter(x86::Assembler& a) {
   for (const x86::Gp& reg : kCalleeSaved) a.push(reg);
   a.sub(x86::rsp, 8);
   a.mov(CpuField(offsetof(Cpu, host_rsp)), x86::rsp);
-  // POPF would cost more than all the rest. OF is set by an addition that overflows if it was
-  // there, the other arithmetic flags by SAHF.
-  a.mov(x86::ecx, CpuField(offsetof(Cpu, rflags), 4));
-  a.mov(x86::eax, x86::ecx);
-  a.shr(x86::ecx, 11);
-  a.and_(x86::ecx, 1);
-  a.shl(x86::eax, 8);
-  a.or_(x86::eax, x86::ecx);
-  a.add(x86::al, 0x7f);
-  a.sahf();
+  a.mov(kTemp0, CpuField(offsetof(Cpu, rflags)));
+  EmitLoadFlags(a, kTemp0, kTemp1);
   ForEachHeldRegister([&](uint8_t guest) { a.mov(HostRegister(guest), CpuGpr(guest)); });
   a.mov(kTemp0, CpuField(offsetof(Cpu, host_r10)));
   a.jmp(CpuField(offsetof(Cpu, enter_code)));
