@@ -24,7 +24,7 @@ HV_OFFSET(hv_wake, sleeping, 68);
 
 /* One a machine, mapped by all its parts: which services may spin. A service that handles a message
  * writes its endpoint to hot[spinner slot] (round robin over `slots`); a service spins only while
- * its endpoint stands in one of the slots, else it sleeps. slots = host cores minus one, capped to
+ * its endpoint stands in one of the slots, else it sleeps. slots = host cores beyond vCPUs, capped to
  * HV_SPIN_SLOTS; 0 means nobody spins. Advisory: scribbling here changes speed, never results. */
 #define HV_SPIN_SLOTS 8u
 struct hv_spin_budget {

@@ -8,10 +8,12 @@
 #include <algorithm>
 #include <map>
 #include <set>
+#include <thread>
 
 #include "abi/endpoint.h"
 #include "abi/state.h"
 #include "abi/version_check.h"
+#include "abi/wake.h"
 #include "ring/channel.h"
 
 namespace hv::hvd {
@@ -76,6 +78,24 @@ TEST_F(SegmentSetTest, ChannelsOpenFromBothSides) {
       const auto view = ring::OpenChannel(mapping->bytes(), use.endpoint, use.peer);
       EXPECT_TRUE(view.ok()) << view.status();
     }
+  }
+}
+
+uint32_t SpinSlots(uint32_t cpus) {
+  const auto set = SegmentSet::Make(PlanTopology(cpus), kMemory);
+  for (const OwnedSegment& segment : set->all()) {
+    if (segment.kind != HV_SEGMENT_SPIN_BUDGET) continue;
+    return ring::Mapping::Map(segment.fd.get(), segment.bytes, true)->As<hv_spin_budget>()->slots;
+  }
+  return UINT32_MAX;
+}
+
+// A core for each vCPU comes first.
+TEST_F(SegmentSetTest, ServicesSpinOnCoresThatNoVcpuNeeds) {
+  const uint32_t cores = std::thread::hardware_concurrency();
+  EXPECT_EQ(SpinSlots(1), std::min<uint32_t>(cores - 1, HV_SPIN_SLOTS));
+  if (cores <= HV_MAX_VCPUS) {
+    EXPECT_EQ(SpinSlots(cores), 0u);
   }
 }
 
