@@ -1,6 +1,10 @@
 #include "base/temporary_folder.h"
 
+#include <filesystem>
 #include <fstream>
+#include <string>
+#include <system_error>
+#include <thread>
 
 #include "gtest/gtest.h"
 
@@ -22,6 +26,23 @@ TEST(TemporaryFolderTest, NothingOfItIsLeft) {
     std::filesystem::create_directory(path / "inner");
     std::ofstream(path / "inner/file") << "text";
   }
+  EXPECT_FALSE(std::filesystem::exists(path));
+}
+
+TEST(TemporaryFolderTest, SomebodyElseMayRemoveFilesMeanwhile) {
+  std::filesystem::path path;
+  std::thread other;
+  {
+    const TemporaryFolder folder;
+    path = folder.path();
+    constexpr int kFiles = 2000;
+    for (int i = 0; i < kFiles; ++i) std::ofstream(path / std::to_string(i));
+    other = std::thread([path] {
+      std::error_code ignored;
+      for (int i = 0; i < kFiles; ++i) std::filesystem::remove(path / std::to_string(i), ignored);
+    });
+  }
+  other.join();
   EXPECT_FALSE(std::filesystem::exists(path));
 }
 

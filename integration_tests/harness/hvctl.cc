@@ -12,6 +12,7 @@
 #include <fstream>
 
 #include "base/check.h"
+#include "base/temporary_folder.h"
 
 namespace hv::testing {
 namespace {
@@ -37,7 +38,7 @@ Hvctl::~Hvctl() {
     kill(hvd, SIGTERM);
     AwaitEnd(hvd);
   }
-  fs::remove_all(folder_);
+  RemoveFolder(folder_);
 }
 
 std::vector<std::string> Hvctl::Command(const std::vector<std::string>& arguments) const {
