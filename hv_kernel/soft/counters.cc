@@ -41,6 +41,7 @@ void AddTranslation(std::span<SoftVcpu* const> vcpus, std::vector<Engine::Counte
     sum.blocks += one.blocks;
     sum.links += one.links;
     sum.invalidated += one.invalidated;
+    sum.evicted += one.evicted;
     sum.flushes += one.flushes;
     sum.code_bytes += one.code_bytes;
     sum.guest_bytes += one.guest_bytes;
@@ -56,6 +57,7 @@ void AddTranslation(std::span<SoftVcpu* const> vcpus, std::vector<Engine::Counte
                                    {"translating_ticks", sum.translating_ticks},
                                    {"links", sum.links},
                                    {"invalidated", sum.invalidated},
+                                   {"evicted", sum.evicted},
                                    {"flushes", sum.flushes}});
 }
 

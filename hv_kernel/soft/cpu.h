@@ -230,8 +230,15 @@ struct Cpu {
   PendingAccess writes[kMaxPendingAccesses];
   uint32_t write_count;
   uint32_t write_cursor;  // next to leave
-  // The load that has left to a device and ends with its answer (device_moves.h); null: none.
-  const Instruction* load;
+  // The load that has left to a device and ends with its answer (device_moves.h).
+  struct PendingLoad {
+    bool pending;
+    bool extends_sign;
+    bool high_byte;  // into AH, CH, DH, BH as `reg` 0 to 3
+    uint8_t reg;     // enum hv_gpr
+    uint8_t bytes;   // of the register
+  };
+  PendingLoad load;
   // Where the memory operands of the instruction running in slow mode are.
   struct Bounce {
     uint64_t linear;
@@ -247,7 +254,7 @@ struct Cpu {
   // Code pages written to, not yet cleaned up after. Past the last entry: everything is.
   struct CodeWrite {
     uint64_t physical;
-    uint32_t bytes;
+    uint64_t bytes;
   };
   static constexpr uint32_t kMaxCodeWrites = 32;
   CodeWrite code_writes[kMaxCodeWrites];

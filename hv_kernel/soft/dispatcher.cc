@@ -202,7 +202,7 @@ Dispatcher::Turn Dispatcher::Serve(const LeaveSite& site) {
     case LeaveKind::kLookup: cpu_.rip = cpu_.host_r10; return Turn::kNext;
     case LeaveKind::kLink:
       cpu_.rip = site.rip;
-      link_ = site.link;
+      link_ = site.link_to;
       if (FindCode(Wanted::kBlock) == Turn::kNeed) return Turn::kNeed;
       // Not when a fetch fault or a single step has come between.
       if (code_ == 0 || mode_.single() || cpu_.rip != site.rip) return Turn::kNext;
@@ -221,7 +221,7 @@ Dispatcher::Turn Dispatcher::Serve(const LeaveSite& site) {
       return slow_ ? FinishSlow() : Resolve(Outcome::kDone);
     case LeaveKind::kHandler:
       cpu_.rip = site.rip;
-      if (site.handler.vector_state) {
+      if (site.handled->handler.vector_state) {
         site_ = &site;
         return Give(Need::kVector);
       }
@@ -243,17 +243,18 @@ Outcome Dispatcher::RaiseFor(Vector vector) {
                                               : Raise(cpu_, vector);
 }
 
-void Dispatcher::BeginByHand(const LeaveSite& site) {
+void Dispatcher::BeginByHand(uint8_t length) {
   cpu_.read_cursor = 0;
   cpu_.interrupt_shadow = 0;
-  const uint64_t next = cpu_.rip + site.insn->length;
+  const uint64_t next = cpu_.rip + length;
   cpu_.next_rip = In64BitMode(cpu_) ? next : next & 0xffffffffu;
 }
 
 Outcome Dispatcher::Execute(const LeaveSite& site) {
-  Count(handled_[site.insn->mnemonic]);
-  BeginByHand(site);
-  const Outcome outcome = site.handler.handler(cpu_, *site.insn);
+  const Instruction& insn = site.handled->insn;
+  Count(handled_[insn.mnemonic]);
+  BeginByHand(insn.length);
+  const Outcome outcome = site.handled->handler.handler(cpu_, insn);
   if (outcome == Outcome::kDone) cpu_.rip = cpu_.next_rip;
   return outcome;
 }

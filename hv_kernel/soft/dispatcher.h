@@ -77,7 +77,7 @@ class Dispatcher {
   bool FindInJumpCache(Wanted wanted);
   void Enter(uint64_t code);
   Turn Serve(const LeaveSite& site);
-  void BeginByHand(const LeaveSite& site);
+  void BeginByHand(uint8_t length);
   Turn ServeMemory(const LeaveSite& site);
   Outcome FindInTwoPages(const LeaveSite& site, uint64_t linear, uint64_t& host);
   Turn RunSlow(uint64_t rip);

@@ -74,7 +74,7 @@ void SoftVcpu::CompleteRead(uint64_t value) {
     Retire();
     return;
   }
-  if (cpu.load != nullptr) {
+  if (cpu.load.pending) {
     FinishLoad(cpu, value);
     Retire();
     return;

@@ -117,7 +117,7 @@ absl::Status LoadRegisters(const hv_vcpu_state& state, Cpu& cpu) {
   std::memcpy(cpu.xsave + kXstateAt, &xstate, sizeof(xstate));
   cpu.read_count = cpu.read_cursor = 0;
   cpu.write_count = cpu.write_cursor = 0;
-  cpu.load = nullptr;
+  cpu.load = {};
   cpu.single_step = false;
   cpu.breakpoint_hits = 0;
   return absl::OkStatus();

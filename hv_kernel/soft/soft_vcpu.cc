@@ -48,6 +48,7 @@ SoftVcpu::SoftVcpu(CpuMemory cpu, CodeExchange& exchange, std::unique_ptr<Transl
                       .code_end = cache_->code_end(),
                       .leave = cache_->trampolines().leave}) {
   cpu_->peer = peer_.get();
+  cache_->OnDrop([this](const Block& block) { dispatcher_.Forget(block); });
 }
 
 SoftVcpu::~SoftVcpu() {
@@ -59,7 +60,7 @@ bool SoftVcpu::Satisfy(Need need) {
   switch (need) {
     case Need::kExit: return false;
     case Need::kTranslate: Translate(); return !shut_down_;
-    case Need::kLink: cache_->Link(dispatcher_.site(), dispatcher_.block()); return true;
+    case Need::kLink: cache_->Patch(*dispatcher_.site().link, dispatcher_.block()); return true;
     case Need::kInvalidate: CleanUpCodeWrites(); return true;
     case Need::kVector: return dispatcher_.Settle(dispatcher_.Execute(dispatcher_.site()));
     case Need::kHostFault: return TakeHostFault();
@@ -99,14 +100,12 @@ void SoftVcpu::CleanUpCodeWrites() {
   for (uint32_t i = 0; i < count; ++i) exchange_.Announce(*peer_, cpu.code_writes[i]);
   cpu.code_write_count = 0;
   if (overflow || mail.overflow) return cache_->Flush(cpu);
-  std::vector<Block*> dropped;
   for (uint32_t i = 0; i < count; ++i) {
-    cache_->Invalidate(cpu, cpu.code_writes[i].physical, cpu.code_writes[i].bytes, dropped);
+    cache_->Invalidate(cpu, cpu.code_writes[i].physical, cpu.code_writes[i].bytes);
   }
   for (const Cpu::CodeWrite& write : mail.writes) {
-    cache_->Invalidate(cpu, write.physical, write.bytes, dropped);
+    cache_->Invalidate(cpu, write.physical, write.bytes);
   }
-  for (const Block* block : dropped) dispatcher_.Forget(*block);
 }
 
 bool SoftVcpu::TakeHostFault() {

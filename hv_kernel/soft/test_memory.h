@@ -11,6 +11,7 @@
 
 #include "abi/vcpu_state.h"
 #include "hv_kernel/soft/soft_engine.h"
+#include "hv_kernel/soft/translate/translation_cache.h"
 
 namespace hv::soft {
 
@@ -22,7 +23,8 @@ class TestMemory {
   TestMemory()
       : ram_(static_cast<std::byte*>(
             mmap(nullptr, kRamBytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0))),
-        engine_(CreateSoftEngine({.code_bytes = 8 << 20}).value()) {
+        // As little code as can be, so that it is evicted all the time.
+        engine_(CreateSoftEngine({.code_bytes = TranslationCache::kMinCodeBytes}).value()) {
     Poke<uint64_t>(kTables, (kTables + 0x1000) | 7);
     Poke<uint64_t>(kTables + 0x1000, (kTables + 0x2000) | 7);
     for (uint64_t i = 0; i < 512; ++i) Poke<uint64_t>(kTables + 0x2000 + i * 8, i << 21 | 0xe7);

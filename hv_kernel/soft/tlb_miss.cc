@@ -45,10 +45,12 @@ Dispatcher::Turn Dispatcher::ServeMemory(const LeaveSite& site) {
   Outcome outcome = CheckCanonical(cpu_, linear, site.bytes, site.stack);
   if (outcome == Outcome::kDone) outcome = Locate(cpu_, linear, kind, index, site.stack, at);
   if (outcome != Outcome::kDone) return Resolve(outcome);
-  if (at.host == nullptr && site.plain_move && IsOneDeviceAccess(at.physical, site.bytes)) {
-    BeginByHand(site);
+  if (at.host == nullptr && site.move.kind != DeviceMove::Kind::kNone &&
+      IsOneDeviceAccess(at.physical, site.bytes)) {
+    BeginByHand(site.length);
     NoteDataAccess(cpu_, linear, site.bytes, write);
-    const Outcome moved = MoveDevice(cpu_, *site.insn, at.physical);
+    const Outcome moved =
+        MoveDevice(cpu_, site.move, at.physical, static_cast<uint8_t>(site.bytes));
     if (moved == Outcome::kDone) cpu_.rip = cpu_.next_rip;
     return Resolve(moved);
   }
@@ -63,7 +65,7 @@ Dispatcher::Turn Dispatcher::ServeMemory(const LeaveSite& site) {
     if (host != 0) {
       if (site.miss_ends) return Turn::kNext;
       cpu_.host_r10 = host;
-      code_ = site.found;
+      code_ = site.resume + site.found;
       return Turn::kNext;
     }
   }

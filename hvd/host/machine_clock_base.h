@@ -16,7 +16,7 @@ struct ClockBase {
 
 // The rate of the host's TSC: from CPUID where it says so (leaf 0x15 with a crystal, Intel SDM
 // vol. 3, 19.7.3; leaf 0x40000010 of a hypervisor, in kHz), else measured against
-// CLOCK_MONOTONIC_RAW once, which takes 50 ms. FailedPrecondition: there is no usable TSC.
+// CLOCK_MONOTONIC_RAW once, which takes 10 ms. FailedPrecondition: there is no usable TSC.
 absl::StatusOr<uint64_t> HostTscHz();
 
 // A clock that starts now.

@@ -75,14 +75,17 @@ absl::Status MachineInstance::Build(const World& world, const hv::v1::MachineCon
   pump_ = std::make_unique<ConsolePump>(*std::move(port), hub);
   MakeSupervisor(world, callbacks);
   const Topology topology = PlanTopology(config.cpus());
-  // While the services start, the kernel is loaded.
+  // While the processes start, the guest's kernel is loaded.
   if (auto status = supervisor_->Start(topology.services); !status.ok()) return WithLog(status);
+  auto part = LaunchPart(world.launcher, kKernel, folder_.log_fd());
+  if (!part.ok()) return part.status();
+  kernel_part_ = *std::move(part);
   auto boot_state = world.loader.Load(config, *files, segments_, folder_.log_fd());
   if (!boot_state.ok()) return boot_state.status();
   plan_.boot_state = *std::move(boot_state);
   if (auto status = supervisor_->AwaitReady(kStartTimeout); !status.ok()) return WithLog(status);
   records_.PutLife(plan_, segments_);
-  return StartKernel(world, callbacks);
+  return StartKernel(callbacks);
 }
 
 // What the configuration alone says.
@@ -107,10 +110,7 @@ void MachineInstance::MakeSupervisor(const World& world, Callbacks& callbacks) {
   mmu_ = std::make_unique<MmuClient>([this] { return supervisor_->Client(kMmu); });
 }
 
-absl::Status MachineInstance::StartKernel(const World& world, Callbacks& callbacks) {
-  auto part = LaunchPart(world.launcher, kKernel, folder_.log_fd());
-  if (!part.ok()) return part.status();
-  kernel_part_ = *std::move(part);
+absl::Status MachineInstance::StartKernel(Callbacks& callbacks) {
   auto control = AttachPart(kernel_part_, plan_, segments_, kKernel, kFirstEpoch, records_);
   if (!control.ok()) return WithLog(control.status());
   kernel_ = std::make_unique<KernelClient>(*std::move(control));

@@ -85,7 +85,7 @@ class MachineInstance {
                      Callbacks& callbacks);
   void Plan(const hv::v1::MachineConfig& config);
   void MakeSupervisor(const World& world, Callbacks& callbacks);
-  absl::Status StartKernel(const World& world, Callbacks& callbacks);
+  absl::Status StartKernel(Callbacks& callbacks);
   void WatchExit(Callbacks& callbacks);
   absl::Status RestoreParts(const World& world, ConsoleHub& hub, std::vector<RemainingPart> parts,
                             Callbacks& callbacks);

@@ -113,7 +113,7 @@ absl::Status Supervisor::AwaitReady(std::chrono::milliseconds timeout) {
   }
   std::lock_guard lock(mutex_);
   for (const auto& slot : slots_) {
-    if (slot->standby) slot->standby->Prepare();
+    if (slot->standby) slot->standby->PrepareSoon();
   }
   WatchControl();
   return absl::OkStatus();

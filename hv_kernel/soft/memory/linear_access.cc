@@ -201,7 +201,15 @@ void NoteStore(Cpu& cpu, uint64_t physical, uint64_t ram_page, uint32_t bytes) {
   if (!cpu.code->HasCode(ram_page)) return;
   // Pages with code have no write tag whose entry would have logged this.
   cpu.memory->MarkDirty(ram_page);
-  // The translator cleans up before any more guest code runs.
+  // The translator cleans up before any more guest code runs. String instructions write page after
+  // page.
+  if (cpu.code_write_count != 0 && cpu.code_write_count <= Cpu::kMaxCodeWrites) {
+    Cpu::CodeWrite& last = cpu.code_writes[cpu.code_write_count - 1];
+    if (last.physical + last.bytes == physical) {
+      last.bytes += bytes;
+      return;
+    }
+  }
   if (cpu.code_write_count < Cpu::kMaxCodeWrites) {
     cpu.code_writes[cpu.code_write_count] = {physical, bytes};
   }

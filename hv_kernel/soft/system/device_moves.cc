@@ -8,43 +8,62 @@
 namespace hv::soft {
 namespace {
 
-bool ExtendsSign(const Instruction& insn) {
-  return insn.mnemonic == ZYDIS_MNEMONIC_MOVSX || insn.mnemonic == ZYDIS_MNEMONIC_MOVSXD;
-}
-
 uint64_t ExtendSign(uint64_t value, uint32_t bytes) {
   const uint32_t unused = 64 - 8 * bytes;
   return static_cast<uint64_t>(static_cast<int64_t>(value << unused) >> unused);
 }
 
-}  // namespace
-
-bool IsPlainMove(const Instruction& insn) {
-  const bool extends = insn.mnemonic == ZYDIS_MNEMONIC_MOVZX || ExtendsSign(insn);
-  if (insn.mnemonic != ZYDIS_MNEMONIC_MOV && !extends) return false;
-  const Operand& to = insn.operands[0];
-  const Operand& from = insn.operands[1];
-  using Kind = Operand::Kind;
-  if (from.kind == Kind::kMemory) return to.kind == Kind::kGpr;
-  return to.kind == Kind::kMemory && (from.kind == Kind::kGpr || from.kind == Kind::kImmediate);
+Operand RegisterOperand(uint8_t reg, uint8_t bytes, bool high_byte) {
+  return {.kind = Operand::Kind::kGpr, .bytes = bytes, .reg = reg, .high_byte = high_byte};
 }
 
-Outcome MoveDevice(Cpu& cpu, const Instruction& insn, uint64_t physical) {
+}  // namespace
+
+DeviceMove DeviceMoveOf(const Instruction& insn) {
+  const bool extends_sign =
+      insn.mnemonic == ZYDIS_MNEMONIC_MOVSX || insn.mnemonic == ZYDIS_MNEMONIC_MOVSXD;
+  if (insn.mnemonic != ZYDIS_MNEMONIC_MOV && insn.mnemonic != ZYDIS_MNEMONIC_MOVZX &&
+      !extends_sign) {
+    return {};
+  }
+  using Kind = DeviceMove::Kind;
   const Operand& to = insn.operands[0];
   const Operand& from = insn.operands[1];
-  if (from.kind == Operand::Kind::kMemory) {
-    return LeaveToLoad(cpu, insn, HV_SPACE_MMIO, physical, from.bytes);
+  const auto with = [](Kind kind, const Operand& reg) {
+    return DeviceMove{
+        .kind = kind, .reg = reg.reg, .register_bytes = reg.bytes, .high_byte = reg.high_byte};
+  };
+  if (from.kind == Operand::Kind::kMemory && to.kind == Operand::Kind::kGpr) {
+    return with(extends_sign ? Kind::kLoadExtendingSign : Kind::kLoad, to);
   }
-  const uint64_t value = from.kind == Operand::Kind::kGpr
-                             ? ReadGpr(cpu, from)
-                             : static_cast<uint64_t>(from.value) & WidthMask(to.bytes);
-  QueueDeviceWrite(cpu, HV_SPACE_MMIO, physical, to.bytes, value);
+  if (to.kind != Operand::Kind::kMemory) return {};
+  if (from.kind == Operand::Kind::kGpr) return with(Kind::kStore, from);
+  if (from.kind != Operand::Kind::kImmediate) return {};
+  return {.kind = Kind::kStoreConstant, .constant = static_cast<int32_t>(from.value)};
+}
+
+Outcome MoveDevice(Cpu& cpu, const DeviceMove& move, uint64_t physical, uint8_t width) {
+  using Kind = DeviceMove::Kind;
+  if (move.kind == Kind::kLoad || move.kind == Kind::kLoadExtendingSign) {
+    return LeaveToLoad(cpu,
+                       {.pending = true,
+                        .extends_sign = move.kind == Kind::kLoadExtendingSign,
+                        .high_byte = move.high_byte,
+                        .reg = move.reg,
+                        .bytes = move.register_bytes},
+                       HV_SPACE_MMIO, physical, width);
+  }
+  const uint64_t value =
+      move.kind == Kind::kStore
+          ? ReadGpr(cpu, RegisterOperand(move.reg, move.register_bytes, move.high_byte))
+          : static_cast<uint64_t>(int64_t{move.constant}) & WidthMask(width);
+  QueueDeviceWrite(cpu, HV_SPACE_MMIO, physical, width, value);
   return Outcome::kDone;
 }
 
-Outcome LeaveToLoad(Cpu& cpu, const Instruction& insn, uint8_t space, uint64_t address,
+Outcome LeaveToLoad(Cpu& cpu, const Cpu::PendingLoad& load, uint8_t space, uint64_t address,
                     uint8_t width) {
-  cpu.load = &insn;
+  cpu.load = load;
   cpu.exit = {.reason = space == HV_SPACE_PORT ? ExitReason::kPortRead : ExitReason::kMmioRead,
               .width = width,
               .address = address};
@@ -52,10 +71,10 @@ Outcome LeaveToLoad(Cpu& cpu, const Instruction& insn, uint8_t space, uint64_t a
 }
 
 void FinishLoad(Cpu& cpu, uint64_t value) {
-  const Instruction& insn = *cpu.load;
-  cpu.load = nullptr;
-  if (ExtendsSign(insn)) value = ExtendSign(value, cpu.exit.width);
-  WriteGpr(cpu, insn.operands[0], value);
+  const Cpu::PendingLoad load = cpu.load;
+  cpu.load.pending = false;
+  if (load.extends_sign) value = ExtendSign(value, cpu.exit.width);
+  WriteGpr(cpu, RegisterOperand(load.reg, load.bytes, load.high_byte), value);
 }
 
 }  // namespace hv::soft

@@ -68,7 +68,8 @@ Outcome In(Cpu& cpu, const Instruction& insn) {
   const uint8_t bytes = insn.operands[0].bytes;
   HV_RETURN_UNLESS_DONE(CheckPermission(cpu, port, bytes));
   NotePortAccess(cpu, port, bytes);
-  return LeaveToLoad(cpu, insn, HV_SPACE_PORT, port, bytes);
+  return LeaveToLoad(cpu, {.pending = true, .reg = HV_RAX, .bytes = bytes}, HV_SPACE_PORT, port,
+                     bytes);
 }
 
 Outcome Out(Cpu& cpu, const Instruction& insn) {

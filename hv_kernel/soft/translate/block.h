@@ -1,19 +1,20 @@
-// A piece of translated guest code, and the table they are found in.
+// A piece of translated guest code.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
-#include <vector>
 
+#include "hv_kernel/soft/translate/leave_site.h"
 #include "hv_kernel/soft/translate/mode.h"
 
 namespace hv::soft {
 
-// Where in a block's code the instruction at `rip` begins, for host faults.
+// Where in a block's code one of its instructions begins, for host faults.
 struct InstructionPlace {
-  uint32_t host_offset;
-  uint32_t rip_offset;  // from the block's rip
+  uint32_t host_offset : 20;
+  uint32_t rip_offset : 12;  // from the block's rip
 };
+inline constexpr size_t kMaxBlockCodeBytes = size_t{1} << 20;
 
 struct Block {
   uint64_t rip = 0;                 // offset in CS of the first instruction
@@ -31,56 +32,14 @@ struct Block {
   uint64_t link_code = 0;
   uint32_t code_bytes = 0;
   bool dropped = false;  // invalidated: reachable from nowhere, its memory not yet reused
-  std::vector<InstructionPlace> places;
-  // Direct jumps elsewhere that were patched to come here: host addresses of their rel32, with what
-  // it was.
-  struct Link {
-    uint64_t patch;
-    int32_t unlinked;
-  };
-  std::vector<Link> incoming;
-  Block* next = nullptr;  // in its bucket
-};
-
-// Open table by (physical, rip, mode). Lookup touches no vector register.
-class BlockTable {
- public:
-  BlockTable() : buckets_(kBuckets, nullptr) {}
-
-  Block* Find(uint64_t physical, uint64_t rip, Mode mode) const {
-    for (Block* block = buckets_[Bucket(physical)]; block != nullptr; block = block->next) {
-      if (block->physical == physical && block->rip == rip && block->mode == mode) return block;
-    }
-    return nullptr;
-  }
-  // The one whose bytes past the page's end come from `next_page`.
-  Block* FindAcross(uint64_t physical, uint64_t next_page, uint64_t rip, Mode mode) const {
-    for (Block* block = buckets_[Bucket(physical)]; block != nullptr; block = block->next) {
-      if (block->physical == physical && block->rip == rip && block->mode == mode &&
-          block->physical_next_page == next_page) {
-        return block;
-      }
-    }
-    return nullptr;
-  }
-  void Insert(Block* block) {
-    Block*& head = buckets_[Bucket(block->physical)];
-    block->next = head;
-    head = block;
-  }
-  void Remove(Block* block) {
-    for (Block** at = &buckets_[Bucket(block->physical)]; *at != nullptr; at = &(*at)->next) {
-      if (*at != block) continue;
-      *at = block->next;
-      return;
-    }
-  }
-  void Clear() { buckets_.assign(kBuckets, nullptr); }
-
- private:
-  static constexpr size_t kBuckets = 1u << 16;
-  static size_t Bucket(uint64_t physical) { return (physical * 0x9e3779b97f4a7c15u) >> 48; }
-  std::vector<Block*> buckets_;
+  // How much of each kind belongs to it, in the order of the blocks (translation_records.h).
+  uint32_t places = 0;
+  uint32_t sites = 0;
+  uint32_t links = 0;
+  uint32_t handled = 0;
+  uint64_t first_place = 0;
+  Link* incoming = nullptr;  // direct jumps elsewhere that were patched to come here
+  Block* next = nullptr;     // in its bucket
 };
 
 }  // namespace hv::soft

@@ -3,6 +3,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <utility>
@@ -37,7 +38,9 @@ CodeMemory::CodeMemory(CodeMemory&& other) noexcept
     : writable_(std::exchange(other.writable_, nullptr)),
       executable_(other.executable_),
       bytes_(other.bytes_),
-      used_(other.used_) {}
+      kept_(other.kept_),
+      oldest_(other.oldest_),
+      next_(other.next_) {}
 
 CodeMemory::~CodeMemory() {
   if (writable_ == nullptr) return;
@@ -45,13 +48,23 @@ CodeMemory::~CodeMemory() {
   munmap(reinterpret_cast<void*>(executable_), bytes_);
 }
 
-uint64_t CodeMemory::Append(std::span<const uint8_t> code) {
-  CHECK(code.size() <= free());
-  const uint64_t at = next();
-  std::memcpy(writable_ + used_, code.data(), code.size());
-  used_ = (used_ + code.size() + kAlignment - 1) / kAlignment * kAlignment;
-  if (used_ > bytes_) used_ = bytes_;
-  return at;
+bool CodeMemory::Reserve(size_t bytes) {
+  // next_ never comes to equal oldest_ from below, so that equal means empty.
+  if (next_ < oldest_) return oldest_ - next_ > bytes;
+  if (bytes_ - next_ >= bytes) return true;
+  if (oldest_ - kept_ <= bytes) return false;
+  next_ = kept_;
+  return true;
+}
+
+void CodeMemory::Append(size_t bytes) {
+  const size_t end = next_ < oldest_ ? oldest_ - 1 : bytes_;
+  CHECK(bytes <= end - next_);
+  next_ = std::min((next_ + bytes + kAlignment - 1) / kAlignment * kAlignment, end);
+}
+
+size_t CodeMemory::used() const {
+  return next_ >= oldest_ ? kept_ + next_ - oldest_ : bytes_ - oldest_ + next_;
 }
 
 }  // namespace hv::soft

@@ -4,12 +4,12 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <span>
 
 #include "absl/status/statusor.h"
 
 namespace hv::soft {
 
+// What was appended first goes first: the memory is a ring.
 class CodeMemory {
  public:
   static absl::StatusOr<CodeMemory> Create(size_t bytes);
@@ -17,16 +17,20 @@ class CodeMemory {
   CodeMemory& operator=(CodeMemory&&) = delete;
   ~CodeMemory();
 
+  // Makes next() the start of as much free memory, in one piece. False: what is oldest has to go
+  // first. REQUIRES: `bytes` is less than Drop() frees when all is dropped.
+  bool Reserve(size_t bytes);
   // Where the next code will execute.
-  uint64_t next() const { return executable_ + used_; }
-  size_t free() const { return bytes_ - used_; }
-  size_t used() const { return used_; }
+  uint64_t next() const { return executable_ + next_; }
+  // The next code is what lies from next() on now. REQUIRES: Reserve() of as much was true.
+  void Append(size_t bytes);
+  // Makes everything up to now permanent. REQUIRES: nothing has been dropped.
+  void Keep() { kept_ = oldest_ = next_; }
+  // Drops everything before `oldest`, the executable address of what was appended after it.
+  void DropBefore(uint64_t oldest) { oldest_ = oldest - executable_; }
+  void DropAll() { oldest_ = next_ = kept_; }
 
-  // Appends code; returns where it executes. REQUIRES: code.size() <= free().
-  uint64_t Append(std::span<const uint8_t> code);
-  // Drops everything after the first `keep` bytes.
-  void Truncate(size_t keep) { used_ = keep; }
-
+  size_t used() const;
   // The writable alias of an executable address.
   uint8_t* Writable(uint64_t executable) const { return writable_ + (executable - executable_); }
   uint64_t begin() const { return executable_; }
@@ -39,7 +43,10 @@ class CodeMemory {
   uint8_t* writable_;
   uint64_t executable_;
   size_t bytes_;
-  size_t used_ = 0;
+  // Offsets. In use are [0, kept_), and from oldest_ to next_, around the end when next_ is less.
+  size_t kept_ = 0;
+  size_t oldest_ = 0;
+  size_t next_ = 0;
 };
 
 }  // namespace hv::soft

@@ -40,9 +40,8 @@ bool Emission::CanLink(uint64_t rip) const {
 // Until it is linked it leads to a stub that asks for it.
 void Emission::EmitLink(x86::Inst::Id jump, uint64_t rip) {
   x86::Assembler& a = assembler_;
-  LeaveSite& site = NewSite(LeaveKind::kLink);
-  site.rip = rip;
-  if (rip <= rip_ && mode_.code() == CodeMode::k64) site.link = LinkTo::kLoop;
+  const bool loops = rip <= rip_ && mode_.code() == CodeMode::k64;
+  LeaveSite& site = NewLinkSite(rip, loops ? LinkTo::kLoop : LinkTo::kPlain);
   const asmjit::Label stub = a.newLabel();
   const asmjit::Label after = a.newLabel();
   a.long_().emit(jump, stub);

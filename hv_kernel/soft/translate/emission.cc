@@ -1,20 +1,35 @@
 #include "hv_kernel/soft/translate/emission.h"
 
+#include "hv_kernel/soft/memory/tlb.h"
 #include "hv_kernel/soft/system/operand_access.h"
 
 namespace hv::soft {
 
 namespace x86 = asmjit::x86;
 
-Emission::Emission(const Trampolines& trampolines, LeaveSites& sites, uint64_t base, Mode mode,
-                   uint64_t block_rip, uint32_t page_offset)
-    : trampolines_(trampolines),
-      sites_(sites),
-      mode_(mode),
-      block_rip_(block_rip),
-      page_offset_(page_offset) {
-  code_.init(asmjit::Environment::host(), base);
-  code_.attach(&assembler_);
+Emission::Emission(EmissionMemory& memory, const Trampolines& trampolines,
+                   TranslationRecords& records, const Block& block)
+    : memory_(memory),
+      trampolines_(trampolines),
+      records_(records),
+      mode_(block.mode),
+      block_rip_(block.rip),
+      page_offset_(static_cast<uint32_t>(block.physical & kPageOffsetMask)),
+      assembler_(memory.assembler) {
+  memory_.code.reset();
+  memory_.later.clear();
+  memory_.resumes.clear();
+  memory_.founds.clear();
+  memory_.patches.clear();
+}
+
+void Emission::EmitInto(std::span<uint8_t> room, uint64_t base) {
+  memory_.code.init(asmjit::Environment::host(), base);
+  asmjit::CodeBuffer& buffer = memory_.code.textSection()->buffer();
+  buffer._data = room.data();
+  buffer._capacity = room.size();
+  buffer._flags = asmjit::CodeBufferFlags::kIsExternal | asmjit::CodeBufferFlags::kIsFixed;
+  memory_.code.attach(&assembler_);
 }
 
 void Emission::Begin(const RunInstruction& instruction, const Context& context) {
@@ -27,12 +42,21 @@ void Emission::Begin(const RunInstruction& instruction, const Context& context) 
   reach_ = 0;
 }
 
-LeaveSite& Emission::NewSite(LeaveKind kind) { return sites_.Add(kind, rip_); }
+LeaveSite& Emission::NewSite(LeaveKind kind) {
+  return records_.sites.Add({.kind = kind, .rip = rip_});
+}
 
 LeaveSite& Emission::NewHandlerSite(const HandlerInfo& handler) {
   LeaveSite& site = NewSite(LeaveKind::kHandler);
-  site.handler = handler;
-  sites_.GiveInstruction(site, insn());
+  site.handled = &records_.handled.Add({.insn = insn(), .handler = handler});
+  return site;
+}
+
+LeaveSite& Emission::NewLinkSite(uint64_t rip, LinkTo to) {
+  LeaveSite& site = NewSite(LeaveKind::kLink);
+  site.rip = rip;
+  site.link_to = to;
+  site.link = &records_.links.Add({});
   return site;
 }
 
@@ -43,9 +67,22 @@ void Emission::Leave(LeaveSite& site) {
 
 void Emission::EmitLater() {
   // Later code may itself put off more.
-  for (size_t i = 0; i < later_.size(); ++i) {
-    const auto code = std::move(later_[i]);
+  for (size_t i = 0; i < memory_.later.size(); ++i) {
+    const LaterCode code = memory_.later[i];
     code();
+  }
+}
+
+void Emission::ResolveLabels(uint64_t base) {
+  const auto at = [&](const asmjit::Label& label) {
+    return base + memory_.code.labelOffset(label);
+  };
+  for (const auto& [site, label] : memory_.resumes) site->resume = at(label);
+  for (const auto& [site, label] : memory_.founds) {
+    site->found = static_cast<int32_t>(at(label) - site->resume);
+  }
+  for (const auto& [site, label] : memory_.patches) {
+    site->link->patch = at(label) - sizeof(int32_t);
   }
 }
 

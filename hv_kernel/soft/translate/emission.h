@@ -3,9 +3,11 @@
 
 #include <asmjit/x86.h>
 
+#include <cstddef>
 #include <cstdint>
-#include <functional>
+#include <new>
 #include <span>
+#include <type_traits>
 #include <vector>
 
 #include "hv_kernel/soft/decoder.h"
@@ -15,16 +17,61 @@
 #include "hv_kernel/soft/translate/run.h"
 #include "hv_kernel/soft/translate/shared_probes.h"
 #include "hv_kernel/soft/translate/trampolines.h"
+#include "hv_kernel/soft/translate/translation_records.h"
 
 namespace hv::soft {
 
+// Code to be emitted later, kept without an allocation of its own.
+class LaterCode {
+ public:
+  template <typename Code>
+  explicit LaterCode(const Code& code)
+      : run_([](const std::byte* from) { As<Code>(from)(); }),
+        copy_([](const std::byte* from, std::byte* to) { new (to) Code(As<Code>(from)); }) {
+    static_assert(std::is_trivially_destructible_v<Code> && sizeof(Code) <= sizeof(captured_) &&
+                  alignof(Code) <= alignof(void*));
+    new (captured_) Code(code);
+  }
+  LaterCode(const LaterCode& other) : run_(other.run_), copy_(other.copy_) {
+    copy_(other.captured_, captured_);
+  }
+  LaterCode& operator=(const LaterCode&) = delete;
+  void operator()() const { run_(captured_); }
+
+ private:
+  template <typename Code>
+  static const Code& As(const std::byte* captured) {
+    return *std::launder(reinterpret_cast<const Code*>(captured));
+  }
+
+  void (*run_)(const std::byte*);
+  void (*copy_)(const std::byte*, std::byte*);
+  alignas(void*) std::byte captured_[72];
+};
+
+// What emitting a block needs, kept from one block to the next.
+struct EmissionMemory {
+  struct Fixup {
+    LeaveSite* site;
+    asmjit::Label label;
+  };
+
+  asmjit::CodeHolder code;
+  asmjit::x86::Assembler assembler;
+  std::vector<LaterCode> later;
+  std::vector<Fixup> resumes;
+  std::vector<Fixup> founds;
+  std::vector<Fixup> patches;
+};
+
 class Emission {
  public:
-  // `page_offset` is where in its page the block begins.
-  Emission(const Trampolines& trampolines, LeaveSites& sites, uint64_t base, Mode mode,
-           uint64_t block_rip, uint32_t page_offset);
+  Emission(EmissionMemory& memory, const Trampolines& trampolines, TranslationRecords& records,
+           const Block& block);
+  // Where code goes, and where it will execute. Before any is emitted.
+  void EmitInto(std::span<uint8_t> room, uint64_t base);
 
-  asmjit::x86::Assembler& a() { return assembler_; }
+  asmjit::x86::Assembler& a() { return memory_.assembler; }
   Mode mode() const { return mode_; }
 
   // --- The instruction in hand.
@@ -49,16 +96,30 @@ class Emission {
 
   // --- Leaving (emission.cc).
   LeaveSite& NewSite(LeaveKind kind);
+  // Of a direct jump to `rip`.
+  LeaveSite& NewLinkSite(uint64_t rip, LinkTo to);
   // Of the instruction in hand.
   LeaveSite& NewHandlerSite(const HandlerInfo& handler);
   void Leave(LeaveSite& site);
   // Emits `code` after the end of the block, for what is rarely executed.
-  void Later(std::function<void()> code) { later_.push_back(std::move(code)); }
+  template <typename Code>
+  void Later(const Code& code) {
+    memory_.later.emplace_back(code);
+  }
   void EmitLater();
   // The resume address of a site is known once the block is placed.
-  void ResumeAt(LeaveSite& site, const asmjit::Label& label) { resumes_.push_back({&site, label}); }
-  void FoundAt(LeaveSite& site, const asmjit::Label& label) { founds_.push_back({&site, label}); }
-  void PatchAt(LeaveSite& site, const asmjit::Label& label) { patches_.push_back({&site, label}); }
+  void ResumeAt(LeaveSite& site, const asmjit::Label& label) {
+    memory_.resumes.push_back({&site, label});
+  }
+  void FoundAt(LeaveSite& site, const asmjit::Label& label) {
+    memory_.founds.push_back({&site, label});
+  }
+  // Behind the rel32 of the site's link.
+  void PatchAt(LeaveSite& site, const asmjit::Label& label) {
+    memory_.patches.push_back({&site, label});
+  }
+  // Fills in what these have put off. `base` is where the code executes.
+  void ResolveLabels(uint64_t base);
 
   // --- Guest registers (emission.cc).
   // A host register holding the guest's, loading it into `temp` when it lives in memory.
@@ -95,14 +156,7 @@ class Emission {
   void JumpToTemp0(TlbIndex index);                         // through that jump cache
   void EmitAttentionCheck(uint64_t rip, bool flags_live);
 
-  asmjit::CodeHolder& code() { return code_; }
-  struct Fixup {
-    LeaveSite* site;
-    asmjit::Label label;
-  };
-  const std::vector<Fixup>& resumes() const { return resumes_; }
-  const std::vector<Fixup>& founds() const { return founds_; }
-  const std::vector<Fixup>& patches() const { return patches_; }
+  asmjit::CodeHolder& code() { return memory_.code; }
   bool failed() const { return failed_; }
   void Fail() { failed_ = true; }
 
@@ -116,13 +170,13 @@ class Emission {
   bool CanLink(uint64_t rip) const;
   void EmitLink(asmjit::x86::Inst::Id jump, uint64_t rip);
 
+  EmissionMemory& memory_;
   const Trampolines& trampolines_;
-  LeaveSites& sites_;
+  TranslationRecords& records_;
   const Mode mode_;
   const uint64_t block_rip_;
   const uint32_t page_offset_;
-  asmjit::CodeHolder code_;
-  asmjit::x86::Assembler assembler_;
+  asmjit::x86::Assembler& assembler_;
   const Decoded* decoded_ = nullptr;
   uint64_t rip_ = 0;
   bool flags_live_ = true;
@@ -132,10 +186,6 @@ class Emission {
   bool shared_open_[kSharedProbes] = {};
   int32_t reach_ = 0;
   bool failed_ = false;
-  std::vector<std::function<void()>> later_;
-  std::vector<Fixup> resumes_;
-  std::vector<Fixup> founds_;
-  std::vector<Fixup> patches_;
 };
 
 }  // namespace hv::soft

@@ -3,22 +3,22 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 
 #include "hv_kernel/soft/cpu.h"
 #include "hv_kernel/soft/instruction.h"
+#include "hv_kernel/soft/system/device_moves.h"
 #include "hv_kernel/soft/system/instructions.h"
 
 namespace hv::soft {
 
 enum class LeaveKind : uint8_t {
-  kLink,         // a direct jump to `rip`, not linked yet: its rel32 lies at `patch`
+  kLink,         // a direct jump to `rip`, not linked yet
   kLookup,       // go on at host_r10, which the jump cache did not know
   kAttention,    // the attention word is set; go on at `rip`
   kMemory,       // an access at linear host_r10 missed the TLB; try again at `resume`
   kSlowProbe,    // slow mode: host_r10 is linear; wants a bounce buffer in host_r10 at `resume`
   kDone,         // single and slow mode: the instruction is done; go on at host_r10
-  kHandler,      // `insn` at `rip` is to be executed by `handler`
+  kHandler,      // `handled`, at `rip`, is to be executed
   kException,    // the instruction at `rip` takes exception `vector` (#UD, #NM, #GP(0))
   kUnsupported,  // the instruction at `rip` cannot be run
   kHostFault,    // a host signal: made by host_fault.cc, not by the translator
@@ -34,45 +34,43 @@ enum class LinkTo : uint8_t {
   kLoop,      // as a loop's (run.h): the jump goes backward
 };
 
+// An instruction that C++ executes.
+struct HandledInstruction {
+  Instruction insn;
+  HandlerInfo handler;
+};
+
+struct Link;
+
 struct LeaveSite {
-  LeaveKind kind;
+  LeaveKind kind = LeaveKind::kUnsupported;
   MemoryUse use = MemoryUse::kRead;
-  bool plain_move = false;  // kMemory: `insn` is one (device_moves.h)
-  LinkTo link = LinkTo::kPlain;
+  LinkTo link_to = LinkTo::kPlain;
   bool miss_ends = false;  // kMemory: begin a block at `rip` instead
   bool stack = false;      // a non-canonical address takes #SS
   uint8_t vector = 0;
+  uint8_t length = 0;  // kMemory: of the instruction
   uint32_t bytes = 0;
+  // kMemory: from `resume` to where who has put the operand's host address into host R10 goes on.
+  int32_t found = 0;
   uint64_t rip = 0;
-  uint64_t resume = 0;  // host address
-  uint64_t found =
-      0;  // kMemory: the same, for who has put the operand's host address into host R10
-  uint64_t patch = 0;  // host address of a rel32
-  HandlerInfo handler;
-  const Instruction* insn = nullptr;  // kHandler, and kMemory with `plain_move`
+  union {
+    uint64_t resume = 0;                // kMemory, kSlowProbe: host address
+    Link* link;                         // kLink
+    const HandledInstruction* handled;  // kHandler
+  };
+  DeviceMove move;  // kMemory: if the instruction is one
 };
 
-// Those of all translations; they live as long as these. Most sites are of memory accesses and need
-// no instruction.
-class LeaveSites {
- public:
-  LeaveSite& Add(LeaveKind kind, uint64_t rip) {
-    return sites_.emplace_back(LeaveSite{.kind = kind, .rip = rip});
-  }
-  void GiveInstruction(LeaveSite& site, const Instruction& insn) {
-    site.insn = &instructions_.emplace_back(insn);
-  }
-  uint64_t bytes() const {
-    return sites_.size() * sizeof(LeaveSite) + instructions_.size() * sizeof(Instruction);
-  }
-  void Clear() {
-    sites_.clear();
-    instructions_.clear();
-  }
+struct Block;
 
- private:
-  std::deque<LeaveSite> sites_;
-  std::deque<Instruction> instructions_;
+// A direct jump in generated code, which may lead to its leave site or to a block.
+struct Link {
+  uint64_t patch = 0;         // host address of its rel32
+  int32_t unlinked = 0;       // the rel32 that leads to the leave site
+  Block* target = nullptr;    // where it leads; null: to the leave site
+  Link* next = nullptr;       // of those that lead there
+  Link** previous = nullptr;  // what points here
 };
 
 }  // namespace hv::soft

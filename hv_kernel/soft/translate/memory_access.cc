@@ -111,10 +111,8 @@ void Emission::EmitProbe(uint32_t bytes, MemoryUse use, bool stack, const asmjit
     return;
   }
   ResumeAt(site, retry);
-  if (IsPlainMove(insn())) {
-    site.plain_move = true;
-    sites_.GiveInstruction(site, insn());
-  }
+  site.move = DeviceMoveOf(insn());
+  site.length = insn().length;
   const asmjit::Label slow = a.newLabel();
   EmitFastProbe(bytes, use, slow);
   const asmjit::Label found = a.newLabel();
@@ -177,8 +175,7 @@ bool Emission::UseSharedProbe(SharedProbe::Part part) {
 // From the linear address of the lowest byte in kTemp0.
 void Emission::OpenSharedProbe() {
   x86::Assembler& a = assembler_;
-  LeaveSite& site = NewSite(LeaveKind::kLink);
-  site.link = LinkTo::kUnshared;
+  LeaveSite& site = NewLinkSite(rip_, LinkTo::kUnshared);
   const asmjit::Label fails = a.newLabel();
   const asmjit::Label after = a.newLabel();
   EmitFastProbe(shared_.bytes, shared_.use, fails);

@@ -2,6 +2,8 @@
 
 #include <asmjit/x86.h>
 
+#include <cstring>
+
 #include "hv_kernel/soft/translate/host_flags.h"
 #include "hv_kernel/soft/translate/host_registers.h"
 
@@ -58,10 +60,11 @@ absl::StatusOr<Trampolines> EmitTrampolines(CodeMemory& memory) {
   }
   const uint64_t leave_offset = code.labelOffset(leave);
   const asmjit::CodeBuffer& buffer = code.textSection()->buffer();
-  const uint64_t base = memory.Append({buffer.data(), buffer.size()});
-  return Trampolines{.enter = reinterpret_cast<void (*)()>(base),
-                     .leave = base + leave_offset,
-                     .bytes = memory.used()};
+  const uint64_t base = memory.next();
+  std::memcpy(memory.Writable(base), buffer.data(), buffer.size());
+  memory.Append(buffer.size());
+  memory.Keep();
+  return Trampolines{.enter = reinterpret_cast<void (*)()>(base), .leave = base + leave_offset};
 }
 
 }  // namespace hv::soft

@@ -15,8 +15,6 @@ struct Trampolines {
   void (*enter)();
   // Where generated code jumps to leave: host R11 is the LeaveSite, host R10 its argument.
   uint64_t leave;
-  // Code memory in use; what Truncate may not drop.
-  size_t bytes;
 };
 
 absl::StatusOr<Trampolines> EmitTrampolines(CodeMemory& memory);

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "absl/strings/str_cat.h"
 #include "base/check.h"
 #include "hv_kernel/soft/memory/tlb.h"
 
@@ -28,7 +29,7 @@ void NoteHead(std::span<const uint8_t> bytes, Block& block) {
 }
 
 // Whether any of the bytes, which lie in one page, are the block's.
-bool MadeFrom(const Block& block, uint64_t physical, uint32_t bytes) {
+bool MadeFrom(const Block& block, uint64_t physical, uint64_t bytes) {
   const auto meets = [&](uint64_t first, uint64_t count) {
     return physical < first + count && first < physical + bytes;
   };
@@ -42,6 +43,10 @@ bool MadeFrom(const Block& block, uint64_t physical, uint32_t bytes) {
 
 absl::StatusOr<std::unique_ptr<TranslationCache>> TranslationCache::Create(size_t code_bytes,
                                                                            CodeExchange& exchange) {
+  if (code_bytes < kMinCodeBytes) {
+    return absl::InvalidArgumentError(absl::StrCat("translation cache: ", code_bytes,
+                                                   " bytes, must be at least ", kMinCodeBytes));
+  }
   auto memory = CodeMemory::Create(code_bytes);
   if (!memory.ok()) return memory.status();
   auto trampolines = EmitTrampolines(*memory);
@@ -55,93 +60,132 @@ TranslationCache::TranslationCache(CodeMemory memory, const Trampolines& trampol
     : exchange_(exchange),
       memory_(std::move(memory)),
       trampolines_(trampolines),
-      translator_(memory_, trampolines_, sites_) {}
+      translator_(memory_, trampolines_, records_) {}
 
 Block* TranslationCache::Translate(Cpu& cpu, uint64_t rip, uint64_t physical, uint64_t next_page,
                                    Mode mode) {
+  const uint64_t began = __rdtsc();
   CodeBytes bytes{.first = PageFrom(cpu, physical), .second = {}};
   if (next_page != 0) bytes.second = PageFrom(cpu, next_page);
-  for (;;) {
-    Block& block = blocks_.emplace_back();
-    block.rip = rip;
-    block.physical = physical;
-    block.mode = mode;
-    block.physical_next_page = next_page;
-    const uint64_t sites_before = sites_.bytes();
-    const uint64_t began = __rdtsc();
-    // Before the code is read, so that a write after this is noticed.
-    RegisterPage(cpu, physical & kPageMask, block);
-    if (next_page != 0) RegisterPage(cpu, next_page, block);
-    const Translator::Result result = translator_.Translate(bytes, block);
-    statistics_.translating_ticks += __rdtsc() - began;
-    if (result == Translator::Result::kOk) {
-      statistics_.guest_bytes += block.bytes;
-      statistics_.metadata_bytes += sizeof(Block) + block.places.size() * sizeof(InstructionPlace) +
-                                    sites_.bytes() - sites_before;
-      NoteHead(bytes.first, block);
-      table_.Insert(&block);
-      ++statistics_.blocks;
-      return &block;
-    }
+  MakeRoom(cpu);
+  Block& block = records_.AddBlock();
+  const uint64_t number = records_.blocks.end() - 1;
+  block.rip = rip;
+  block.physical = physical;
+  block.mode = mode;
+  block.physical_next_page = next_page;
+  // Before the code is read, so that a write after this is noticed.
+  RegisterPage(cpu, physical & kPageMask, number);
+  if (next_page != 0) RegisterPage(cpu, next_page, number);
+  const bool made = translator_.Translate(bytes, block);
+  if (made) {
+    NoteHead(bytes.first, block);
+    table_.Insert(&block);
+    statistics_.guest_bytes += block.bytes;
+    ++statistics_.blocks;
+  } else {
     if (next_page != 0) UnregisterPage(cpu, next_page);
     UnregisterPage(cpu, physical & kPageMask);
-    blocks_.pop_back();
-    if (result == Translator::Result::kNeedsNextPage) return nullptr;
-    Flush(cpu);
+    records_.blocks.DropLast();
+  }
+  statistics_.translating_ticks += __rdtsc() - began;
+  return made ? &block : nullptr;
+}
+
+void TranslationCache::MakeRoom(Cpu& cpu) {
+  while (!memory_.Reserve(Translator::kRoom)) {
+    Block& oldest = records_.blocks.front();
+    if (!oldest.dropped) {
+      Drop(cpu, oldest);
+      ++statistics_.evicted;
+    }
+    for (uint64_t i = 0; i < oldest.links; ++i) {
+      Link& link = records_.links[records_.links.begin() + i];
+      if (link.target != nullptr) Unlink(link, memory_);
+    }
+    records_.DropOldestBlock();
+    if (records_.blocks.empty()) {
+      memory_.DropAll();
+    } else {
+      memory_.DropBefore(records_.blocks.front().code);
+    }
   }
 }
 
-void TranslationCache::RegisterPage(Cpu& cpu, uint64_t physical_page, Block& block) {
-  const auto [at, is_new] = by_page_.try_emplace(physical_page);
-  if (is_new) exchange_.Claim(*cpu.peer, physical_page, cpu.memory->Find(physical_page).ram_page);
-  at->second.push_back(&block);
+bool TranslationCache::IsLive(uint64_t number) const {
+  return number >= records_.blocks.begin() && !records_.blocks[number].dropped;
 }
 
-// Takes back the last RegisterPage().
+void TranslationCache::RegisterPage(Cpu& cpu, uint64_t physical_page, uint64_t number) {
+  const auto [at, is_new] = by_page_.try_emplace(physical_page);
+  if (is_new) exchange_.Claim(*cpu.peer, physical_page, cpu.memory->Find(physical_page).ram_page);
+  PageBlocks& page = at->second;
+  if (page.numbers.size() == page.numbers.capacity() && page.live < page.numbers.size() / 2) {
+    std::erase_if(page.numbers, [&](uint64_t old) { return !IsLive(old); });
+  }
+  page.numbers.push_back(number);
+  ++page.live;
+}
+
+// For one block less.
 void TranslationCache::UnregisterPage(Cpu& cpu, uint64_t physical_page) {
   const auto at = by_page_.find(physical_page);
-  at->second.pop_back();
-  if (!at->second.empty()) return;
+  if (--at->second.live != 0) return;
   by_page_.erase(at);
   cpu.code->RemoveHolder(cpu.memory->Find(physical_page).ram_page);
 }
 
-void TranslationCache::Link(const LeaveSite& site, Block& target) {
-  int32_t unlinked;
-  uint8_t* at = memory_.Writable(site.patch);
-  std::memcpy(&unlinked, at, sizeof(unlinked));
-  const auto linked = static_cast<int32_t>(target.link_code - (site.patch + sizeof(int32_t)));
+void TranslationCache::Patch(Link& link, Block& target) {
+  CHECK(link.target == nullptr);
+  uint8_t* at = memory_.Writable(link.patch);
+  std::memcpy(&link.unlinked, at, sizeof(link.unlinked));
+  const auto linked = static_cast<int32_t>(target.link_code - (link.patch + sizeof(int32_t)));
   std::memcpy(at, &linked, sizeof(linked));
-  target.incoming.push_back({site.patch, unlinked});
+  link.target = &target;
+  link.next = target.incoming;
+  link.previous = &target.incoming;
+  if (link.next != nullptr) link.next->previous = &link.next;
+  target.incoming = &link;
   ++statistics_.links;
 }
 
-void TranslationCache::Drop(Block& block) {
-  block.dropped = true;
-  table_.Remove(&block);
-  for (const Block::Link& link : block.incoming) {
-    std::memcpy(memory_.Writable(link.patch), &link.unlinked, sizeof(link.unlinked));
-  }
-  block.incoming.clear();
-  ++statistics_.invalidated;
+void TranslationCache::Unlink(Link& link, const CodeMemory& memory) {
+  std::memcpy(memory.Writable(link.patch), &link.unlinked, sizeof(link.unlinked));
+  *link.previous = link.next;
+  if (link.next != nullptr) link.next->previous = link.previous;
+  link.target = nullptr;
 }
 
-void TranslationCache::Invalidate(Cpu& cpu, uint64_t physical, uint32_t bytes,
-                                  std::vector<Block*>& dropped) {
-  const uint64_t page = physical & kPageMask;
-  const auto found = by_page_.find(page);
+// Nothing leads to the block any more. It may still be running: its memory is not reused yet.
+void TranslationCache::Drop(Cpu& cpu, Block& block) {
+  block.dropped = true;
+  table_.Remove(&block);
+  while (block.incoming != nullptr) Unlink(*block.incoming, memory_);
+  UnregisterPage(cpu, block.physical & kPageMask);
+  if (block.physical_next_page != 0) UnregisterPage(cpu, block.physical_next_page);
+  statistics_.guest_bytes -= block.bytes;
+  on_drop_(block);
+}
+
+void TranslationCache::Invalidate(Cpu& cpu, uint64_t physical, uint64_t bytes) {
+  for (const uint64_t end = physical + bytes; physical < end;) {
+    const uint64_t here = std::min(end - physical, kPageBytes - (physical & kPageOffsetMask));
+    InvalidateInPage(cpu, physical, here);
+    physical += here;
+  }
+}
+
+void TranslationCache::InvalidateInPage(Cpu& cpu, uint64_t physical, uint64_t bytes) {
+  const auto found = by_page_.find(physical & kPageMask);
   if (found == by_page_.end()) return;
-  std::vector<Block*>& blocks = found->second;
-  std::erase_if(blocks, [&](Block* block) {
-    if (block->dropped) return true;
-    if (!MadeFrom(*block, physical, bytes)) return false;
-    Drop(*block);
-    dropped.push_back(block);
-    return true;
-  });
-  if (blocks.empty()) {
-    cpu.code->RemoveHolder(cpu.memory->Find(page).ram_page);
-    by_page_.erase(found);
+  for (size_t i = 0; i < found->second.numbers.size(); ++i) {
+    const uint64_t number = found->second.numbers[i];
+    if (!IsLive(number)) continue;
+    Block& block = records_.blocks[number];
+    if (!MadeFrom(block, physical, bytes)) continue;
+    Drop(cpu, block);
+    ++statistics_.invalidated;
+    if (!by_page_.contains(physical & kPageMask)) return;  // that was the last one
   }
 }
 
@@ -151,32 +195,54 @@ void TranslationCache::Flush(Cpu& cpu) {
   }
   by_page_.clear();
   table_.Clear();
-  blocks_.clear();
-  sites_.Clear();
-  statistics_.guest_bytes = statistics_.metadata_bytes = 0;
-  memory_.Truncate(trampolines_.bytes);
+  records_.Clear();
+  statistics_.guest_bytes = 0;
+  memory_.DropAll();
   ClearJumpCaches(cpu);
   ++statistics_.flushes;
 }
 
+const Block* TranslationCache::FindByCode(uint64_t host) const {
+  const Fifo<Block>& blocks = records_.blocks;
+  if (blocks.empty() || host < memory_.begin() || host >= memory_.end()) return nullptr;
+  // The blocks' code ascends from the oldest one's, around the end of code memory once.
+  const uint64_t size = memory_.end() - memory_.begin();
+  const auto order = [&](uint64_t address) {
+    const uint64_t oldest = blocks[blocks.begin()].code;
+    return address >= oldest ? address - oldest : address + size - oldest;
+  };
+  uint64_t first = blocks.begin();
+  for (uint64_t end = blocks.end(); end - first > 1;) {
+    const uint64_t middle = first + (end - first) / 2;
+    (order(blocks[middle].code) <= order(host) ? first : end) = middle;
+  }
+  const Block& block = blocks[first];
+  return host >= block.code && host - block.code < block.code_bytes ? &block : nullptr;
+}
+
 bool TranslationCache::FindRip(uint64_t host, uint64_t& rip) const {
-  auto after = std::upper_bound(blocks_.begin(), blocks_.end(), host,
-                                [](uint64_t at, const Block& block) { return at < block.code; });
-  if (after == blocks_.begin()) return false;
-  const Block& block = *std::prev(after);
-  const uint64_t offset = host - block.code;
-  if (offset >= block.code_bytes || block.places.empty()) return false;
-  auto place = std::upper_bound(
-      block.places.begin(), block.places.end(), offset,
-      [](uint64_t at, const InstructionPlace& candidate) { return at < candidate.host_offset; });
-  if (place == block.places.begin()) return false;
-  rip = block.rip + std::prev(place)->rip_offset;
+  const Block* block = FindByCode(host);
+  if (block == nullptr) return false;
+  const uint64_t offset = host - block->code;
+  // The last place at or before it.
+  uint64_t after = block->first_place;
+  for (uint64_t end = block->first_place + block->places; after < end;) {
+    const uint64_t middle = after + (end - after) / 2;
+    if (records_.places[middle].host_offset <= offset) {
+      after = middle + 1;
+    } else {
+      end = middle;
+    }
+  }
+  if (after == block->first_place) return false;
+  rip = block->rip + records_.places[after - 1].rip_offset;
   return true;
 }
 
 TranslationCache::Statistics TranslationCache::statistics() const {
   Statistics statistics = statistics_;
   statistics.code_bytes = memory_.used();
+  statistics.metadata_bytes = records_.bytes();
   statistics.instructions = translator_.instructions();
   return statistics;
 }

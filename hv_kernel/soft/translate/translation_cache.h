@@ -2,9 +2,10 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
+#include <functional>
 #include <memory>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -12,17 +13,25 @@
 #include "hv_kernel/soft/cpu.h"
 #include "hv_kernel/soft/memory/physical_memory.h"
 #include "hv_kernel/soft/translate/block.h"
+#include "hv_kernel/soft/translate/block_table.h"
 #include "hv_kernel/soft/translate/code_memory.h"
 #include "hv_kernel/soft/translate/leave_site.h"
+#include "hv_kernel/soft/translate/translation_records.h"
 #include "hv_kernel/soft/translate/translator.h"
 
 namespace hv::soft {
 
+// Where code memory is full, what was translated first is dropped first, block by block and only as
+// much as the next one needs: nobody waits for more than that, and what is in use is soon back.
 class TranslationCache {
  public:
-  // `exchange` outlives the cache.
+  // `code_bytes` of code at most, at least kMinCodeBytes. `exchange` outlives the cache.
   static absl::StatusOr<std::unique_ptr<TranslationCache>> Create(size_t code_bytes,
                                                                   CodeExchange& exchange);
+  static constexpr size_t kMinCodeBytes = size_t{1} << 20;
+
+  // Called with each block that is dropped, unless all are: no jump cache may lead to it any more.
+  void OnDrop(std::function<void(const Block&)> on_drop) { on_drop_ = std::move(on_drop); }
 
   const Trampolines& trampolines() const { return trampolines_; }
   uint64_t code_begin() const { return memory_.begin(); }
@@ -41,11 +50,10 @@ class TranslationCache {
   // page.
   Block* Translate(Cpu& cpu, uint64_t rip, uint64_t physical, uint64_t next_page, Mode mode);
 
-  // Patches the jump at `site` to lead to `target`.
-  void Link(const LeaveSite& site, Block& target);
-  // Drops what was made from [physical, physical + bytes), inside one page. The blocks are added to
-  // `dropped`: no jump cache may lead to them any more.
-  void Invalidate(Cpu& cpu, uint64_t physical, uint32_t bytes, std::vector<Block*>& dropped);
+  // Patches the jump to lead to `target`.
+  void Patch(Link& link, Block& target);
+  // Drops what was made from [physical, physical + bytes).
+  void Invalidate(Cpu& cpu, uint64_t physical, uint64_t bytes);
   // Drops everything.
   void Flush(Cpu& cpu);
 
@@ -56,6 +64,7 @@ class TranslationCache {
     uint64_t blocks = 0;
     uint64_t links = 0;
     uint64_t invalidated = 0;
+    uint64_t evicted = 0;
     uint64_t flushes = 0;
     uint64_t code_bytes = 0;
     uint64_t guest_bytes = 0;        // of code that is translated now, in each of its translations
@@ -66,20 +75,32 @@ class TranslationCache {
   Statistics statistics() const;
 
  private:
+  // Of one physical page, by their numbers in records_.blocks, ascending: also those that have been
+  // dropped since, until there are too many of them.
+  struct PageBlocks {
+    std::vector<uint64_t> numbers;
+    size_t live = 0;
+  };
+
   TranslationCache(CodeMemory memory, const Trampolines& trampolines, CodeExchange& exchange);
 
-  void Drop(Block& block);
-  void RegisterPage(Cpu& cpu, uint64_t physical_page, Block& block);
+  void MakeRoom(Cpu& cpu);
+  void Drop(Cpu& cpu, Block& block);
+  void InvalidateInPage(Cpu& cpu, uint64_t physical, uint64_t bytes);
+  static void Unlink(Link& link, const CodeMemory& memory);
+  const Block* FindByCode(uint64_t host) const;
+  bool IsLive(uint64_t number) const;
+  void RegisterPage(Cpu& cpu, uint64_t physical_page, uint64_t number);
   void UnregisterPage(Cpu& cpu, uint64_t physical_page);
 
   CodeExchange& exchange_;
   CodeMemory memory_;
   Trampolines trampolines_;
-  LeaveSites sites_;
+  TranslationRecords records_;
   Translator translator_;
-  std::deque<Block> blocks_;  // in the order of their code addresses
   BlockTable table_;
-  std::unordered_map<uint64_t, std::vector<Block*>> by_page_;  // physical page
+  std::unordered_map<uint64_t, PageBlocks> by_page_;  // physical page
+  std::function<void(const Block&)> on_drop_ = [](const Block&) {};
   Statistics statistics_;
 };
 

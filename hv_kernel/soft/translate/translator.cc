@@ -11,8 +11,7 @@
 namespace hv::soft {
 namespace {
 
-// More than any block comes to.
-constexpr size_t kRoomForOneBlock = 256 * 1024;
+static_assert(Translator::kRoom <= kMaxBlockCodeBytes);
 
 // Hidden memory operands (MASKMOVDQU and the like) and vector-indexed ones have no place to go.
 bool HasOtherMemory(const Decoded& decoded) {
@@ -61,22 +60,22 @@ void Translator::EmitInstruction(Emission& e, bool& ended) {
   }
 }
 
-Translator::Result Translator::Translate(const CodeBytes& bytes, Block& block) {
-  if (memory_.free() < kRoomForOneBlock) return Result::kFull;
-  if (run_.Decode(decoder_, bytes, block) == Run::Result::kNeedsNextPage) {
-    return Result::kNeedsNextPage;
-  }
+bool Translator::Translate(const CodeBytes& bytes, Block& block) {
+  if (run_.Decode(decoder_, bytes, block) == Run::Result::kNeedsNextPage) return false;
   const std::span<const RunInstruction> run = run_.instructions();
   const std::vector<bool> live = FlagsLiveBefore(run, block.mode);
   const std::vector<SharedProbe> shared = ShareProbes(run, block.mode);
-  Emission e(trampolines_, sites_, memory_.next(), block.mode, block.rip,
-             static_cast<uint32_t>(block.physical & kPageOffsetMask));
-  block.places.clear();
+  const uint64_t sites = records_.sites.end();
+  const uint64_t links = records_.links.end();
+  const uint64_t handled = records_.handled.end();
+  Emission e(emission_memory_, trampolines_, records_, block);
+  e.EmitInto({memory_.Writable(memory_.next()), kRoom}, memory_.next());
   if (!block.mode.single()) e.EmitAttentionCheck(block.rip, run.empty() || live[0]);
   bool ended = false;
   for (size_t i = 0; i < run.size() && !ended; ++i) {
     e.Begin(run[i], {live[i], i + 1 < run.size(), shared[i]});
-    block.places.push_back({static_cast<uint32_t>(e.a().offset()), run[i].offset});
+    records_.places.Add(
+        {.host_offset = static_cast<uint32_t>(e.a().offset()), .rip_offset = run[i].offset});
     EmitInstruction(e, ended);
     ++instructions_;
   }
@@ -102,7 +101,11 @@ Translator::Result Translator::Translate(const CodeBytes& bytes, Block& block) {
   e.EmitLater();
   Place(e, block);
   block.link_code = reaches_across ? block.code + e.code().labelOffset(link) : block.code;
-  return Result::kOk;
+  block.places = static_cast<uint32_t>(records_.places.end() - block.first_place);
+  block.sites = static_cast<uint32_t>(records_.sites.end() - sites);
+  block.links = static_cast<uint32_t>(records_.links.end() - links);
+  block.handled = static_cast<uint32_t>(records_.handled.end() - handled);
+  return true;
 }
 
 void Translator::Place(Emission& e, Block& block) {
@@ -111,14 +114,10 @@ void Translator::Place(Emission& e, Block& block) {
   CHECK(code.resolveUnresolvedLinks() == asmjit::kErrorOk);
   const uint64_t base = memory_.next();
   CHECK(code.relocateToBase(base) == asmjit::kErrorOk);
-  const asmjit::CodeBuffer& buffer = code.textSection()->buffer();
-  block.code = memory_.Append({buffer.data(), buffer.size()});
-  block.code_bytes = static_cast<uint32_t>(buffer.size());
-  for (const auto& [site, label] : e.resumes()) site->resume = base + code.labelOffset(label);
-  for (const auto& [site, label] : e.founds()) site->found = base + code.labelOffset(label);
-  for (const auto& [site, label] : e.patches()) {
-    site->patch = base + code.labelOffset(label) - sizeof(int32_t);
-  }
+  block.code = base;
+  block.code_bytes = static_cast<uint32_t>(code.textSection()->buffer().size());
+  memory_.Append(block.code_bytes);
+  e.ResolveLabels(base);
 }
 
 }  // namespace hv::soft

@@ -9,23 +9,22 @@
 #include "hv_kernel/soft/translate/code_memory.h"
 #include "hv_kernel/soft/translate/emission.h"
 #include "hv_kernel/soft/translate/run.h"
+#include "hv_kernel/soft/translate/translation_records.h"
 
 namespace hv::soft {
 
 class Translator {
  public:
-  Translator(CodeMemory& memory, const Trampolines& trampolines, LeaveSites& sites)
-      : memory_(memory), trampolines_(trampolines), sites_(sites) {}
+  Translator(CodeMemory& memory, const Trampolines& trampolines, TranslationRecords& records)
+      : memory_(memory), trampolines_(trampolines), records_(records) {}
 
-  enum class Result {
-    kOk,
-    kNeedsNextPage,  // the first instruction reaches into the next page, which `bytes` lacks
-    kFull,           // no room in code memory: drop everything and try again
-  };
+  // More code than any block comes to.
+  static constexpr size_t kRoom = size_t{256} << 10;
 
-  // Fills the rest of `block`: bytes, code, link_code, code_bytes, places.
-  // REQUIRES: where the block lies and its mode are set.
-  Result Translate(const CodeBytes& bytes, Block& block);
+  // Fills the rest of `block`, which is the newest one, and appends its code. False: the first
+  // instruction reaches into the next page, which `bytes` lacks; nothing has changed.
+  // REQUIRES: where the block lies and its mode are set; kRoom is reserved in code memory.
+  bool Translate(const CodeBytes& bytes, Block& block);
 
   uint64_t instructions() const { return instructions_; }
 
@@ -35,9 +34,10 @@ class Translator {
 
   CodeMemory& memory_;
   const Trampolines& trampolines_;
-  LeaveSites& sites_;
+  TranslationRecords& records_;
   Decoder decoder_;
   Run run_;
+  EmissionMemory emission_memory_;
   uint64_t instructions_ = 0;
 };
 
