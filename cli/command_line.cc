@@ -74,6 +74,10 @@ void AddRun(CLI::App& app, Options& options) {
          "A service that has work and gets nowhere for so long is replaced; 10 to 60000 "
          "milliseconds (default 50)")
       ->type_name("MS");
+  run->add_option("--translation-cache", options.translation_cache,
+                  "Engine soft: translated code that each vCPU keeps, 1M to 1G; beyond that the "
+                  "oldest goes (default 64M)")
+      ->type_name("SIZE");
   run->add_flag("--no-reboot", options.no_reboot, "A guest that resets itself is stopped");
 }
 

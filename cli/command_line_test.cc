@@ -16,12 +16,14 @@ Options Parse(const std::string& line) {
 TEST(CommandLineTest, RunTakesWhatAMachineIsMadeOf) {
   const Options options = Parse(
       "run --kernel k --initrd i --append 'console=ttyS0 quiet' --cpus 2 --memory 1G --engine soft "
+      "--translation-cache 8M "
       "--name vm --debug-exit --no-reboot --detach");
   EXPECT_EQ(options.config.kernel(), "k");
   EXPECT_EQ(options.config.initrd(), "i");
   EXPECT_EQ(options.config.command_line(), "console=ttyS0 quiet");
   EXPECT_EQ(options.config.cpus(), 2u);
   EXPECT_EQ(options.memory, "1G");
+  EXPECT_EQ(options.translation_cache, "8M");
   EXPECT_EQ(options.config.engine(), "soft");
   EXPECT_EQ(options.config.name(), "vm");
   EXPECT_TRUE(options.config.debug_exit());

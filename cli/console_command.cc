@@ -100,6 +100,11 @@ absl::Status CompleteConfig(Options& options) {
     if (!bytes.ok()) return bytes.status();
     config.set_memory_bytes(*bytes);
   }
+  if (!options.translation_cache.empty()) {
+    const auto bytes = ParseMemorySize(options.translation_cache);
+    if (!bytes.ok()) return bytes.status();
+    config.set_translation_cache_bytes(*bytes);
+  }
   if (config.name().empty()) config.set_name(absl::StrCat("vm-", getpid()));
   if (options.no_reboot) config.set_on_reset(hv::v1::ON_RESET_STOP);
   return absl::OkStatus();

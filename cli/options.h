@@ -43,6 +43,7 @@ struct Options {
   hv::v1::MachineConfig config;  // paths as given
   std::vector<std::string> modules;
   std::string memory;
+  std::string translation_cache;
   bool detach = false;
   bool no_reboot = false;
 

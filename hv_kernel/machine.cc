@@ -27,10 +27,15 @@ struct Machine::Vcpu {
 
 namespace {
 
-absl::StatusOr<std::unique_ptr<Engine>> MakeEngine(const std::string& name) {
-  if (name == "soft") return soft::CreateSoftEngine({});
+absl::StatusOr<std::unique_ptr<Engine>> MakeEngine(const hv::v1::KernelConfig& config) {
+  if (config.engine() == "soft") {
+    soft::SoftOptions options;
+    if (config.translation_cache_bytes() != 0)
+      options.code_bytes = config.translation_cache_bytes();
+    return soft::CreateSoftEngine(options);
+  }
   return absl::UnimplementedError(
-      absl::StrCat("engine: \"", name, "\" is not one of this build's: soft"));
+      absl::StrCat("engine: \"", config.engine(), "\" is not one of this build's: soft"));
 }
 
 }  // namespace
@@ -68,7 +73,7 @@ absl::Status Machine::Attach(const service::Attachment& attachment) {
   if (log.size() >= log_bytes) {
     dirty_log_ = reinterpret_cast<std::atomic<uint64_t>*>(log.data() + sizeof(hv_dirty_log));
   }
-  auto engine = MakeEngine(config.engine());
+  auto engine = MakeEngine(config);
   if (!engine.ok()) return engine.status();
   engine_ = *std::move(engine);
   cpuid_copy_.resize(HV_MAX_CPUID_ENTRIES);

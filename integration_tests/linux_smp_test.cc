@@ -19,13 +19,20 @@ std::string HostDigest(int filling) {
   return sum.output().substr(0, 64);
 }
 
-class LinuxSmpTest : public ::testing::TestWithParam<int> {};
+struct Machine {
+  const char* name;
+  int cpus;
+  const char* translation_cache;
+};
+
+class LinuxSmpTest : public ::testing::TestWithParam<Machine> {};
 
 TEST_P(LinuxSmpTest, EveryVcpuTakesPart) {
-  const int cpus = GetParam();
+  const int cpus = GetParam().cpus;
   const Hvctl hvctl;
   auto command = RunLinux("vm");
-  command.insert(command.end(), {"--cpus", std::to_string(cpus)});
+  command.insert(command.end(), {"--cpus", std::to_string(cpus), "--translation-cache",
+                                 GetParam().translation_cache});
   const auto guest = hvctl.Start(command, true);
   ASSERT_TRUE(guest->Expect(kPrompt));
   guest->Type("echo there are $(nproc) of them\r");
@@ -54,8 +61,12 @@ TEST_P(LinuxSmpTest, EveryVcpuTakesPart) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Vcpus, LinuxSmpTest, ::testing::Values(2, 4, 8),
-                         [](const auto& info) { return std::to_string(info.param); });
+INSTANTIATE_TEST_SUITE_P(Vcpus, LinuxSmpTest,
+                         ::testing::Values(Machine{"Two", 2, "64M"}, Machine{"Four", 4, "64M"},
+                                           Machine{"Eight", 8, "64M"},
+                                           // Always short of room for code.
+                                           Machine{"TwoWithLittleCode", 2, "2M"}),
+                         [](const auto& info) { return std::string(info.param.name); });
 
 }  // namespace
 }  // namespace hv::testing

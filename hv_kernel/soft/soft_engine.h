@@ -10,7 +10,8 @@
 namespace hv::soft {
 
 struct SoftOptions {
-  size_t code_bytes = size_t{64} << 20;  // of translated code for each vCPU; dropped when full
+  // Of translated code for each vCPU, at least 1 MiB; when it is full the oldest goes.
+  size_t code_bytes = size_t{64} << 20;
 };
 
 // FailedPrecondition: this host's CPU lacks what translated code needs; says what.

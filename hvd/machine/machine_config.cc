@@ -71,6 +71,14 @@ absl::Status ValidateSizes(const hv::v1::MachineConfig& config) {
                                                    ": ", kLeastHangTimeoutMs, " to ",
                                                    kMostHangTimeoutMs, " are possible"));
   }
+  const uint64_t translations = config.translation_cache_bytes();
+  if (translations < kLeastTranslationCache || translations > kMostTranslationCache ||
+      translations % kMebibyte != 0) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("translation_cache_bytes ", translations, ": whole MiB from ",
+                     kLeastTranslationCache / kMebibyte, " MiB to ",
+                     kMostTranslationCache / kMebibyte, " MiB are possible"));
+  }
   return absl::OkStatus();
 }
 
@@ -94,6 +102,9 @@ absl::StatusOr<hv::v1::MachineConfig> ValidateConfig(const hv::v1::MachineConfig
   if (config.cpus() == 0) config.set_cpus(1);
   if (config.memory_bytes() == 0) config.set_memory_bytes(kDefaultMemory);
   if (config.hang_timeout_ms() == 0) config.set_hang_timeout_ms(kDefaultHangTimeoutMs);
+  if (config.translation_cache_bytes() == 0) {
+    config.set_translation_cache_bytes(kDefaultTranslationCache);
+  }
   if (config.engine().empty()) config.set_engine("auto");
   if (config.on_reset() == hv::v1::ON_RESET_UNSPECIFIED) {
     config.set_on_reset(hv::v1::ON_RESET_RESTART);

@@ -19,6 +19,9 @@ inline constexpr size_t kLongestCommandLine = 4095;
 inline constexpr uint32_t kLeastHangTimeoutMs = 10;
 inline constexpr uint32_t kMostHangTimeoutMs = 60'000;
 inline constexpr uint32_t kDefaultHangTimeoutMs = 50;
+inline constexpr uint64_t kLeastTranslationCache = kMebibyte;
+inline constexpr uint64_t kMostTranslationCache = 1024 * kMebibyte;
+inline constexpr uint64_t kDefaultTranslationCache = 64 * kMebibyte;
 
 // Checks all that can be checked without looking at the host and fills in defaults. InvalidArgument
 // names the field, its value and what is possible.

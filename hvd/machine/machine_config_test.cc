@@ -101,6 +101,20 @@ TEST(MachineConfigTest, HangTimeoutHasADefaultAndBounds) {
   Refusal(config);
 }
 
+TEST(MachineConfigTest, TranslationCacheHasADefaultAndBounds) {
+  auto config = Good();
+  EXPECT_EQ(ValidateConfig(config)->translation_cache_bytes(), kDefaultTranslationCache);
+  for (const uint64_t bytes : {kLeastTranslationCache, kMostTranslationCache}) {
+    config.set_translation_cache_bytes(bytes);
+    EXPECT_TRUE(ValidateConfig(config).ok()) << bytes;
+  }
+  for (const uint64_t bytes :
+       {uint64_t{1}, kLeastTranslationCache + 4096, kMostTranslationCache + kMebibyte}) {
+    config.set_translation_cache_bytes(bytes);
+    EXPECT_NE(Refusal(config).find("translation_cache_bytes"), std::string::npos) << bytes;
+  }
+}
+
 TEST(MachineConfigTest, UnknownEnumValueIsRefused) {
   auto config = Good();
   config.set_on_reset(static_cast<hv::v1::OnReset>(99));

@@ -93,6 +93,7 @@ void MachineInstance::Plan(const hv::v1::MachineConfig& config) {
   plan_.name = config.name();
   plan_.cpus = config.cpus();
   plan_.memory_bytes = config.memory_bytes();
+  plan_.translation_cache_bytes = config.translation_cache_bytes();
   plan_.debug_exit = config.debug_exit();
   plan_.standby = !config.no_standby();
   plan_.hang_timeout = std::chrono::milliseconds(config.hang_timeout_ms());

@@ -14,6 +14,7 @@ void Configure(const MachinePlan& plan, uint32_t role, hv::v1::Manifest& manifes
       config.set_engine(plan.engine);
       config.set_cpus(plan.cpus);
       config.set_boot_state(plan.boot_state);
+      config.set_translation_cache_bytes(plan.translation_cache_bytes);
       return;
     }
     case HV_ROLE_VCPU: {

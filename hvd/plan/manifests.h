@@ -19,6 +19,7 @@ struct MachinePlan {
   uint64_t memory_bytes = 0;
   std::string engine;      // resolved: never "auto"
   std::string boot_state;  // struct hv_vcpu_state
+  uint64_t translation_cache_bytes = 0;
   bool debug_exit = false;
   bool standby = true;  // each service has a process that waits to take over
   // How long a service with work to do may make no turn before it is replaced.
