@@ -33,6 +33,7 @@ class ConsoleStreamTest : public ServerFixture {
 
 TEST_F(ConsoleStreamTest, OutputComesWithItsOffsetsUntilTheMachineIsDeleted) {
   hub().Append("early ");
+  hub().Announce();
   const auto stream = stub_->Console(&context_);
   ASSERT_TRUE(stream->Write(AttachTo("vm", 2)));
   hv::v1::ConsoleResponse response;
@@ -40,6 +41,7 @@ TEST_F(ConsoleStreamTest, OutputComesWithItsOffsetsUntilTheMachineIsDeleted) {
   EXPECT_EQ(response.output(), "rly ");
   EXPECT_EQ(response.offset(), 2u);
   hub().Append("late");
+  hub().Announce();
   ASSERT_TRUE(stream->Read(&response));
   EXPECT_EQ(response.output(), "late");
   EXPECT_EQ(response.offset(), 6u);
@@ -68,6 +70,7 @@ TEST_F(ConsoleStreamTest, AllOfALongOutputArrivesInOrder) {
       const size_t room = hub().Room(ConsoleHub::Clock::now());
       const size_t piece = std::min({room, sent.size() - at, size_t{44}});
       hub().Append(std::string_view(sent).substr(at, piece));
+      hub().Announce();
       at += piece;
       if (piece == 0) std::this_thread::yield();
     }
@@ -91,6 +94,7 @@ TEST_F(ConsoleStreamTest, AClientThatTypesNoMoreStillSees) {
   hv::v1::ConsoleResponse response;
   ASSERT_TRUE(stream->Read(&response));
   hub().Append("after");
+  hub().Announce();
   ASSERT_TRUE(stream->Read(&response));
   EXPECT_EQ(response.output(), "after");
   context_.TryCancel();

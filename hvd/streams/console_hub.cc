@@ -55,11 +55,8 @@ size_t ConsoleHub::Room(Clock::time_point now) {
 }
 
 void ConsoleHub::Append(std::string_view output, const PortPosition& position) {
-  {
-    std::lock_guard lock(mutex_);
-    memory_.Append(output, position);
-  }
-  if (!output.empty()) NotifyReaders();
+  std::lock_guard lock(mutex_);
+  memory_.Append(output, position);
 }
 
 PortPosition ConsoleHub::position() const {
@@ -67,7 +64,7 @@ PortPosition ConsoleHub::position() const {
   return memory_.position();
 }
 
-void ConsoleHub::NotifyReaders() {
+void ConsoleHub::Announce() {
   std::vector<std::shared_ptr<Subscriber>> subscribers;
   {
     std::lock_guard lock(mutex_);
@@ -85,7 +82,7 @@ std::string ConsoleHub::TakeInput(size_t most) {
     taken = input_.substr(0, most);
     input_.erase(0, taken.size());
   }
-  if (was_full && !taken.empty()) NotifyReaders();
+  if (was_full && !taken.empty()) Announce();
   return taken;
 }
 
@@ -169,7 +166,7 @@ void ConsoleHub::Close() {
     std::lock_guard lock(mutex_);
     closed_ = true;
   }
-  NotifyReaders();
+  Announce();
 }
 
 }  // namespace hv::hvd

@@ -35,6 +35,8 @@ class ConsoleHub {
   // Appends, and keeps where the pump is now for a successor, in one step.
   // REQUIRES: output.size() <= Room().
   void Append(std::string_view output, const PortPosition& position = {});
+  // Tells readers of what was appended.
+  void Announce();
   PortPosition position() const;
   // Typed bytes, at most `most`; each is given out once.
   std::string TakeInput(size_t most);
@@ -71,7 +73,6 @@ class ConsoleHub {
 
   uint64_t SlowestOffset() const;
   void CutOffStalled(Clock::time_point now);
-  void NotifyReaders();
   void WakePump();
 
   mutable std::mutex mutex_;

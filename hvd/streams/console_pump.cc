@@ -14,19 +14,28 @@ constexpr uint64_t kLongestSleepNs = 500'000'000;
 ConsolePump::ConsolePump(HostPort port, ConsoleHub& hub)
     : port_(std::move(port)), hub_(hub), waker_(port_.self_waker()) {
   hub_.Append("", port_.position());
-  hub_.SetPump([this] { waker_.WakeAlways(); });
+  hub_.SetPump([this] { Wake(); });
   thread_ = std::thread([this] { Run(); });
 }
 
 ConsolePump::~ConsolePump() {
   hub_.SetPump(nullptr);
   stopping_ = true;
-  waker_.WakeAlways();
+  Wake();
   thread_.join();
 }
 
 void ConsolePump::PressPowerButton() {
   ++presses_;
+  Wake();
+}
+
+void ConsolePump::Wake() {
+  {
+    std::lock_guard lock(mutex_);
+    wanted_now_ = true;
+  }
+  wanted_.notify_one();
   waker_.WakeAlways();
 }
 
@@ -35,10 +44,20 @@ void ConsolePump::Run() {
   while (true) {
     const bool stopping = stopping_;
     while (presses_ > 0 && port_.PressPowerButton()) --presses_;
-    if (port_.Turn(hub_)) continue;
+    const uint64_t before = port_.position().taken;
+    if (port_.Turn(hub_)) {
+      if (port_.position().taken != before && !stopping) Gather();
+      continue;
+    }
     if (stopping && !port_.OutputWaiting()) return;
     Sleep();
   }
+}
+
+void ConsolePump::Gather() {
+  std::unique_lock lock(mutex_);
+  wanted_.wait_for(lock, kGather, [this] { return wanted_now_; });
+  wanted_now_ = false;
 }
 
 void ConsolePump::Sleep() {

@@ -2,6 +2,9 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <mutex>
 #include <thread>
 
 #include "hvd/streams/console_hub.h"
@@ -9,8 +12,14 @@
 
 namespace hv::hvd {
 
+// What a guest writes comes byte by byte, and every piece that is passed on costs hvd and its
+// reader a hundred microseconds of a processor that serial_svc needs for the next byte. So the
+// first byte is passed on at once, and what follows at most every kGather; what is typed never
+// waits.
 class ConsolePump {
  public:
+  static constexpr std::chrono::milliseconds kGather{2};
+
   // Starts the thread; the hub then keeps the port's position. `hub` outlives it.
   ConsolePump(HostPort port, ConsoleHub& hub);
   // Takes what output is left in the ring and ends. A reader that holds the hub full is cut off in
@@ -23,6 +32,10 @@ class ConsolePump {
 
  private:
   void Run();
+  void Wake();
+  // Until kGather has passed or somebody of this process wants something; serial_svc wakes nobody
+  // meanwhile.
+  void Gather();
   void Sleep();
 
   HostPort port_;
@@ -30,6 +43,9 @@ class ConsolePump {
   ring::Waker waker_;
   std::atomic<bool> stopping_{false};
   std::atomic<int> presses_{0};
+  std::mutex mutex_;
+  std::condition_variable wanted_;
+  bool wanted_now_ = false;  // by Wake(), since Gather() last began; under mutex_
   std::thread thread_;
 };
 

@@ -120,6 +120,7 @@ bool HostPort::TakeOutput(ConsoleHub& hub) {
     room -= HV_BYTES_MAX;
     worked = true;
   }
+  if (worked) hub.Announce();
   ring::DirectStores stores;
   from_serial_.Acknowledge(stores);
   return worked;

@@ -8,75 +8,13 @@
 #include "abi/endpoint.h"
 #include "abi/message.h"
 #include "hvd/plan/topology.h"
+#include "hvd/streams/test_peer.h"
 
 namespace hv::hvd {
 namespace {
 
-constexpr uint32_t kHost = HV_ENDPOINT(HV_ROLE_HOST, 0);
 constexpr uint32_t kSerial = HV_ENDPOINT(HV_ROLE_SERIAL, 0);
 constexpr uint32_t kPower = HV_ENDPOINT(HV_ROLE_POWER, 0);
-
-// The other side of a host channel.
-class Peer {
- public:
-  Peer(const SegmentSet& set, uint32_t peer)
-      : mapping_(ring::Mapping::Map(set.Find(HV_SEGMENT_CHANNEL, peer, kHost)->fd.get(),
-                                    set.Find(HV_SEGMENT_CHANNEL, peer, kHost)->bytes, true)
-                     .value()),
-        view_(ring::OpenChannel(mapping_.bytes(), peer, kHost).value()),
-        producer_(view_.outbound),
-        consumer_(view_.inbound) {}
-
-  template <typename T>
-  void Send(uint16_t kind, const T& payload) {
-    hv_cell cell{};
-    cell.kind = kind;
-    std::memcpy(cell.payload, &payload, sizeof(payload));
-    ASSERT_TRUE(producer_.HasRoom(1));
-    producer_.Push(cell);
-  }
-  void Output(const std::string& text) {
-    hv_bytes bytes{.length = uint32_t(text.size())};
-    std::memcpy(bytes.bytes, text.data(), text.size());
-    Send(HV_KIND_CONSOLE_OUTPUT, bytes);
-  }
-  void Credit(uint32_t bytes) { Send(HV_KIND_CONSOLE_CREDIT, hv_credit{.bytes = bytes}); }
-
-  // All that has come: typed bytes in one string, credit in another sum.
-  struct Received {
-    std::string input;
-    uint64_t credit = 0;
-    int buttons = 0;
-  };
-  Received Receive() {
-    Received received;
-    hv_cell cell;
-    while (consumer_.Peek(cell) == ring::PeekResult::kMessage) {
-      if (cell.kind == HV_KIND_CONSOLE_INPUT) {
-        hv_bytes bytes;
-        std::memcpy(&bytes, cell.payload, sizeof(bytes));
-        received.input.append(reinterpret_cast<const char*>(bytes.bytes), bytes.length);
-      } else if (cell.kind == HV_KIND_CONSOLE_CREDIT) {
-        hv_credit credit;
-        std::memcpy(&credit, cell.payload, sizeof(credit));
-        received.credit += credit.bytes;
-      } else if (cell.kind == HV_KIND_POWER_BUTTON) {
-        ++received.buttons;
-      }
-      consumer_.Advance();
-    }
-    ring::DirectStores stores;
-    consumer_.Acknowledge(stores);
-    return received;
-  }
-  std::span<std::byte> memory() { return mapping_.bytes(); }
-
- private:
-  ring::Mapping mapping_;
-  ring::ChannelView view_;
-  ring::Producer producer_;
-  ring::Consumer consumer_;
-};
 
 class HostPortTest : public testing::Test {
  protected:
@@ -91,8 +29,8 @@ class HostPortTest : public testing::Test {
 
   SegmentSet set_ = SegmentSet::Make(PlanTopology(1), 16 << 20).value();
   HostPort port_ = HostPort::Open(set_).value();
-  Peer serial_{set_, kSerial};
-  Peer power_{set_, kPower};
+  TestPeer serial_{set_, kSerial};
+  TestPeer power_{set_, kPower};
   ConsoleHub hub_{ConsoleMemory::Make().value()};
 };
 
@@ -104,6 +42,18 @@ TEST_F(HostPortTest, OutputReachesTheHubAndItsCreditGoesBack) {
   EXPECT_EQ(Shown(hub_), "hello world");
   EXPECT_EQ(serial_.Receive().credit, 11u);
   EXPECT_FALSE(port_.Turn(hub_)) << "nothing left to do";
+}
+
+TEST_F(HostPortTest, ReadersAreToldOnceOfWhatCameTogether) {
+  int told = 0;
+  const auto reader = hub_.Attach(0, [&] { ++told; });
+  for (int i = 0; i < 100; ++i) serial_.Output("x");
+  port_.Turn(hub_);
+  EXPECT_EQ(told, 1);
+  std::string read;
+  uint64_t offset;
+  ASSERT_EQ(hub_.Read(reader, 1000, offset, read), ConsoleHub::ReadResult::kData);
+  EXPECT_EQ(read.size(), 100u);
 }
 
 TEST_F(HostPortTest, WithoutRoomOutputStaysInTheRing) {
