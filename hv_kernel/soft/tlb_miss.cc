@@ -69,6 +69,13 @@ Dispatcher::Turn Dispatcher::ServeMemory(const LeaveSite& site) {
       return Turn::kNext;
     }
   }
+  // Stores to pages with code among them, of which Linux makes tens of thousands while it boots.
+  if (const auto value = StoredBy(cpu_, site.move, static_cast<uint8_t>(site.bytes))) {
+    BeginByHand(site.length);
+    outcome = WriteLinear(cpu_, linear, &*value, site.bytes, index, site.stack);
+    if (outcome == Outcome::kDone) cpu_.rip = cpu_.next_rip;
+    return Resolve(outcome);
+  }
   return RunSlow(site.rip);
 }
 

@@ -42,23 +42,28 @@ DeviceMove DeviceMoveOf(const Instruction& insn) {
   return {.kind = Kind::kStoreConstant, .constant = static_cast<int32_t>(from.value)};
 }
 
-Outcome MoveDevice(Cpu& cpu, const DeviceMove& move, uint64_t physical, uint8_t width) {
-  using Kind = DeviceMove::Kind;
-  if (move.kind == Kind::kLoad || move.kind == Kind::kLoadExtendingSign) {
-    return LeaveToLoad(cpu,
-                       {.pending = true,
-                        .extends_sign = move.kind == Kind::kLoadExtendingSign,
-                        .high_byte = move.high_byte,
-                        .reg = move.reg,
-                        .bytes = move.register_bytes},
-                       HV_SPACE_MMIO, physical, width);
+std::optional<uint64_t> StoredBy(const Cpu& cpu, const DeviceMove& move, uint8_t width) {
+  switch (move.kind) {
+    case DeviceMove::Kind::kStore:
+      return ReadGpr(cpu, RegisterOperand(move.reg, move.register_bytes, move.high_byte));
+    case DeviceMove::Kind::kStoreConstant:
+      return static_cast<uint64_t>(int64_t{move.constant}) & WidthMask(width);
+    default: return std::nullopt;
   }
-  const uint64_t value =
-      move.kind == Kind::kStore
-          ? ReadGpr(cpu, RegisterOperand(move.reg, move.register_bytes, move.high_byte))
-          : static_cast<uint64_t>(int64_t{move.constant}) & WidthMask(width);
-  QueueDeviceWrite(cpu, HV_SPACE_MMIO, physical, width, value);
-  return Outcome::kDone;
+}
+
+Outcome MoveDevice(Cpu& cpu, const DeviceMove& move, uint64_t physical, uint8_t width) {
+  if (const auto value = StoredBy(cpu, move, width)) {
+    QueueDeviceWrite(cpu, HV_SPACE_MMIO, physical, width, *value);
+    return Outcome::kDone;
+  }
+  return LeaveToLoad(cpu,
+                     {.pending = true,
+                      .extends_sign = move.kind == DeviceMove::Kind::kLoadExtendingSign,
+                      .high_byte = move.high_byte,
+                      .reg = move.reg,
+                      .bytes = move.register_bytes},
+                     HV_SPACE_MMIO, physical, width);
 }
 
 Outcome LeaveToLoad(Cpu& cpu, const Cpu::PendingLoad& load, uint8_t space, uint64_t address,

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 
 #include "hv_kernel/soft/cpu.h"
 #include "hv_kernel/soft/instruction.h"
@@ -23,6 +24,8 @@ struct DeviceMove {
 
 // kNone: `insn` is something else.
 DeviceMove DeviceMoveOf(const Instruction& insn);
+// What it stores, nullopt for a load, into `width` bytes.
+std::optional<uint64_t> StoredBy(const Cpu& cpu, const DeviceMove& move, uint8_t width);
 
 // Whether device memory takes an access there as one: aligned to its size.
 constexpr bool IsOneDeviceAccess(uint64_t physical, uint32_t bytes) {

@@ -28,15 +28,28 @@ void NoteHead(std::span<const uint8_t> bytes, Block& block) {
   block.head &= block.head_mask;
 }
 
+// Bytes of the block in its first page.
+uint64_t BytesInFirstPage(const Block& block) {
+  return std::min<uint64_t>(block.bytes, kPageBytes - (block.physical & kPageOffsetMask));
+}
+
 // Whether any of the bytes, which lie in one page, are the block's.
 bool MadeFrom(const Block& block, uint64_t physical, uint64_t bytes) {
   const auto meets = [&](uint64_t first, uint64_t count) {
     return physical < first + count && first < physical + bytes;
   };
-  const uint64_t room = kPageBytes - (block.physical & kPageOffsetMask);
-  if (meets(block.physical, std::min<uint64_t>(block.bytes, room))) return true;
-  return block.physical_next_page != 0 && block.bytes > room &&
-         meets(block.physical_next_page, block.bytes - room);
+  const uint64_t here = BytesInFirstPage(block);
+  if (meets(block.physical, here)) return true;
+  return block.physical_next_page != 0 && meets(block.physical_next_page, block.bytes - here);
+}
+
+// The 64-byte lines of the page that the bytes lie in.
+uint64_t LinesOf(uint64_t physical, uint64_t bytes) {
+  constexpr unsigned kLineShift = 6;
+  if (bytes == 0) return 0;
+  const unsigned first = (physical & kPageOffsetMask) >> kLineShift;
+  const unsigned last = ((physical & kPageOffsetMask) + bytes - 1) >> kLineShift;
+  return (~uint64_t{0} >> (63 - (last - first))) << first;
 }
 
 }  // namespace
@@ -80,6 +93,7 @@ Block* TranslationCache::Translate(Cpu& cpu, uint64_t rip, uint64_t physical, ui
   const bool made = translator_.Translate(bytes, block);
   if (made) {
     NoteHead(bytes.first, block);
+    NoteLines(block);
     table_.Insert(&block);
     statistics_.guest_bytes += block.bytes;
     ++statistics_.blocks;
@@ -125,6 +139,13 @@ void TranslationCache::RegisterPage(Cpu& cpu, uint64_t physical_page, uint64_t n
   }
   page.numbers.push_back(number);
   ++page.live;
+}
+
+void TranslationCache::NoteLines(const Block& block) {
+  const uint64_t here = BytesInFirstPage(block);
+  by_page_[block.physical & kPageMask].lines |= LinesOf(block.physical, here);
+  if (block.physical_next_page == 0) return;
+  by_page_[block.physical_next_page].lines |= LinesOf(0, block.bytes - here);
 }
 
 // For one block less.
@@ -177,7 +198,7 @@ void TranslationCache::Invalidate(Cpu& cpu, uint64_t physical, uint64_t bytes) {
 
 void TranslationCache::InvalidateInPage(Cpu& cpu, uint64_t physical, uint64_t bytes) {
   const auto found = by_page_.find(physical & kPageMask);
-  if (found == by_page_.end()) return;
+  if (found == by_page_.end() || (found->second.lines & LinesOf(physical, bytes)) == 0) return;
   for (size_t i = 0; i < found->second.numbers.size(); ++i) {
     const uint64_t number = found->second.numbers[i];
     if (!IsLive(number)) continue;

@@ -80,6 +80,7 @@ class TranslationCache {
   struct PageBlocks {
     std::vector<uint64_t> numbers;
     size_t live = 0;
+    uint64_t lines = 0;  // a bit each: the 64-byte lines that any of them was made from
   };
 
   TranslationCache(CodeMemory memory, const Trampolines& trampolines, CodeExchange& exchange);
@@ -91,6 +92,7 @@ class TranslationCache {
   const Block* FindByCode(uint64_t host) const;
   bool IsLive(uint64_t number) const;
   void RegisterPage(Cpu& cpu, uint64_t physical_page, uint64_t number);
+  void NoteLines(const Block& block);
   void UnregisterPage(Cpu& cpu, uint64_t physical_page);
 
   CodeExchange& exchange_;
