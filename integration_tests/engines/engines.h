@@ -40,6 +40,8 @@ void FitState(const std::string& engine, hv_vcpu_state& state);
 // What tests of exact behaviour rest on and an engine may lack, found out by running a few guest
 // instructions on it. Empty: it does as it should; else what was seen.
 //
+// Code of ring 0 runs on the CPU, all of it, and not in an emulator that knows a part.
+std::string WhyRingZeroIsIncomplete(const std::string& engine);
 // A guest that requested an interrupt window is left where POPF opens it.
 std::string WhyWindowsAreLate(const std::string& engine);
 // RDTSC is offset by what the state says.
