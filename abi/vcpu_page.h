@@ -27,7 +27,16 @@
  *
  * vcpu_svc answers with `acknowledged`, the generation of the last `taken` it has seen. Until that
  * is the one of hv_kernel's last `taken`, hv_kernel takes nothing more: what is pending was
- * published by who did not know of it. */
+ * published by who did not know of it.
+ *
+ * How the vCPU thread is made to look depends on where it is. Asleep: hv_wake (abi/wake.h). In the
+ * guest, on an engine that reads `attention` at every block: it sees it. In the guest on hardware
+ * it reads nothing and sleeps on nothing: it has stored inside = 1 (an exchange, a full barrier)
+ * and looked at `attention` once more before it entered. Who has stored `attention` makes a
+ * full barrier, and if inside is then not 0 adds 1 to `kicks` (release) and calls FUTEX_WAKE on it
+ * (not private). A thread of hv_kernel waits there and brings the vCPU thread out. Either the vCPU
+ * thread saw `attention`, or the other sees `inside`. Nothing bounds that wait: who attaches to a
+ * page in the place of one that died kicks once where something is to be taken. */
 #define HV_PENDING_VECTOR_MASK 0xffull
 #define HV_PENDING_INTERRUPT (1ull << 12) /* maskable interrupt `vector` */
 #define HV_PENDING_NMI (1ull << 13)
@@ -44,17 +53,20 @@ struct hv_vcpu_page {
    * (release) and by hv_kernel's own control thread; taken by exchange with 0 (acquire). The
    * engine reads it at every block entry or, in hardware, is kicked. */
   uint32_t attention;
-  uint32_t reserved1;
+  uint32_t kicks; /* a futex: raised by who set `attention` and saw `inside` */
   uint64_t pending;
   uint32_t acknowledged; /* written by vcpu_svc, before `pending` or `attention` (release) */
   uint8_t reserved2[44];
-  uint64_t taken; /* written by hv_kernel; in a cache line of its own */
-  uint8_t reserved3[56];
+  uint64_t taken;  /* written by hv_kernel; in a cache line of its own */
+  uint32_t inside; /* written by hv_kernel: the vCPU thread looks at nothing until it is kicked */
+  uint8_t reserved3[52];
 };
 HV_SIZE(hv_vcpu_page, 192);
 HV_OFFSET(hv_vcpu_page, attention, 64);
+HV_OFFSET(hv_vcpu_page, kicks, 68);
 HV_OFFSET(hv_vcpu_page, pending, 72);
 HV_OFFSET(hv_vcpu_page, acknowledged, 80);
 HV_OFFSET(hv_vcpu_page, taken, 128);
+HV_OFFSET(hv_vcpu_page, inside, 136);
 
 #endif /* HV_ABI_VCPU_PAGE_H_ */

@@ -8,7 +8,7 @@
 
 /* Raised when a layout or the meaning of a message changes. Peers of different majors refuse each
  * other, naming both. */
-#define HV_ABI_MAJOR 3u
+#define HV_ABI_MAJOR 4u
 /* Raised when something is added that an older peer may ignore. */
 #define HV_ABI_MINOR 0u
 

@@ -66,6 +66,10 @@ class VcpuEngine {
   // Gives the registers back to the host. Nothing to do when it has them.
   virtual void ReleaseRegisters() {}
 
+  // Any thread, after a release store to `attention`: brings the thread out of Run() to look.
+  // Nothing to do where Run() looks by itself (Engine::needs_kicks).
+  virtual void Kick() {}
+
   // Answers of the last exit. kPortWrite and kMmioWrite need none: the instruction has retired.
   virtual void CompleteRead(uint64_t value) = 0;
   virtual void CompleteWrite() = 0;
@@ -97,8 +101,12 @@ class VcpuEngine {
 struct VcpuConfig {
   uint32_t index = 0;
   uint32_t apic_id = 0;
-  // Looked at by Run() at least once each block of guest code (or the thread is kicked).
+  // Looked at by Run() at least once each block of guest code, or before the guest is entered and
+  // when the thread is kicked.
   const std::atomic<uint32_t>* attention = nullptr;
+  // Where an engine that needs kicks says that it does: not zero while only a kick makes Run() look
+  // (abi/vcpu_page.h has the order of loads and stores). May be null.
+  std::atomic<uint32_t>* inside = nullptr;
   std::span<const hv_cpuid_entry> cpuid;  // outlives the engine
 };
 
@@ -107,12 +115,14 @@ class Engine {
  public:
   virtual ~Engine() = default;
   virtual std::string_view name() const = 0;
+  // Whether Run() has to be made to look at `attention` (VcpuEngine::Kick).
+  virtual bool needs_kicks() const { return false; }
 
   // Replaces the map of guest RAM. `ram` is the whole RAM segment, mapped in this process;
   // `dirty_log` is null or one bit a page of it. Afterwards no vCPU writes a page of a slot with
-  // HV_MEMORY_LOG_DIRTY before it has set its bit again: also the same map, given once more, begins
-  // a new round of the log. InvalidArgument, and the old map stays in force: a slot does not lie in
-  // `ram`. REQUIRES: no vCPU is inside Run().
+  // HV_MEMORY_LOG_DIRTY without setting its bit again, at the latest as it leaves the guest: also
+  // the same map, given once more, begins a new round of the log. InvalidArgument, and the old map
+  // stays in force: a slot does not lie in `ram`. REQUIRES: no vCPU is inside Run().
   virtual absl::Status SetMemory(std::span<const hv_memory_slot> slots, std::span<std::byte> ram,
                                  std::atomic<uint64_t>* dirty_log) = 0;
 

@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "hv_kernel/halt_sleep.h"
+#include "hv_kernel/kick_watch.h"
 #include "hv_kernel/reset_state.h"
 #include "hv_kernel/ring_line.h"
 #include "hv_kernel/soft/soft_engine.h"
@@ -23,6 +24,7 @@ struct Machine::Vcpu {
   std::unique_ptr<VcpuEngine> engine;
   std::unique_ptr<VcpuLoop> loop;
   std::thread thread;
+  std::unique_ptr<KickWatch> kick_watch;  // where the engine needs one
 };
 
 namespace {
@@ -82,6 +84,7 @@ absl::Status Machine::Attach(const service::Attachment& attachment) {
       // Pairs with the exchange in VcpuLoop::Attend.
       std::atomic_ref<uint32_t>(vcpu->page->attention).store(1, std::memory_order_release);
       ring::Waker(vcpu->wake).WakeAlways();
+      vcpu->engine->Kick();
     }
   });
   for (uint32_t i = 0; i < config.cpus(); ++i) {
@@ -124,6 +127,7 @@ absl::Status Machine::MakeVcpu(const service::Attachment& attachment, uint32_t i
       {.index = index,
        .apic_id = index,
        .attention = reinterpret_cast<const std::atomic<uint32_t>*>(&vcpu->page->attention),
+       .inside = reinterpret_cast<std::atomic<uint32_t>*>(&vcpu->page->inside),
        .cpuid = cpuid_copy_});
   if (!engine.ok()) return engine.status();
   vcpu->engine = *std::move(engine);
@@ -170,6 +174,9 @@ absl::Status Machine::Start() {
   }
   started_ = true;
   for (uint32_t i = 0; i < vcpus_.size(); ++i) {
+    if (engine_->needs_kicks()) {
+      vcpus_[i]->kick_watch = std::make_unique<KickWatch>(*vcpus_[i]->page, *vcpus_[i]->engine);
+    }
     vcpus_[i]->thread = std::thread([this, i] {
       prctl(PR_SET_NAME, absl::StrCat("vcpu ", i).c_str());
       vcpus_[i]->loop->Run();

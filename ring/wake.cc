@@ -43,16 +43,24 @@ void Sleeper::Cancel() {
 }
 
 void Waker::Wake() {
-  if (wake_ == nullptr) return;
+  if (word_ == nullptr) return;
   std::atomic_thread_fence(std::memory_order_seq_cst);  // see Sleeper::Declare
-  if (LoadRelaxed(wake_->sleeping) != 0) WakeAlways();
+  if (LoadRelaxed(*wanted_) != 0) WakeAlways();
 }
 
 void Waker::WakeAlways() {
-  if (wake_ == nullptr) return;
-  // Pairs with the acquire load in Declare.
-  std::atomic_ref<uint32_t>(wake_->word).fetch_add(1, std::memory_order_release);
-  FutexWake(&wake_->word);
+  if (word_ == nullptr) return;
+  // Pairs with the acquire load in Declare and in Look.
+  std::atomic_ref<uint32_t>(*word_).fetch_add(1, std::memory_order_release);
+  FutexWake(word_);
+}
+
+uint32_t WakeWord::Look() const {
+  return LoadAcquire(*word_);  // pairs with the increment in WakeAlways
+}
+
+void WakeWord::WaitWhile(uint32_t seen) const {
+  syscall(SYS_futex, word_, FUTEX_WAIT, seen, nullptr, nullptr, 0);
 }
 
 void SpinBudget::BecomeHot() {

@@ -30,7 +30,11 @@ class Sleeper {
 // A peer's side: wake whoever declared itself asleep.
 class Waker {
  public:
-  explicit Waker(hv_wake* wake = nullptr) : wake_(wake) {}
+  explicit Waker(hv_wake* wake = nullptr)
+      : Waker(wake == nullptr ? nullptr : &wake->word,
+              wake == nullptr ? nullptr : &wake->sleeping) {}
+  // For a word elsewhere that is woken in the same way while `wanted` is not 0.
+  Waker(uint32_t* word, uint32_t* wanted) : word_(word), wanted_(wanted) {}
 
   // Call after publishing. One fence and one load when the peer is awake; a system call when not.
   void Wake();
@@ -38,7 +42,23 @@ class Waker {
   void WakeAlways();
 
  private:
-  hv_wake* wake_;
+  uint32_t* word_;
+  uint32_t* wanted_;
+};
+
+// Waits for a word that wakers raise, where another thread says whether it has to be
+// (abi/vcpu_page.h, `kicks`).
+class WakeWord {
+ public:
+  explicit WakeWord(uint32_t* word) : word_(word) {}
+
+  // Look first, then at what the word stands for, then wait: a raise in between ends the wait.
+  uint32_t Look() const;
+  // Until the word is another than `seen`, however long; may return without reason.
+  void WaitWhile(uint32_t seen) const;
+
+ private:
+  uint32_t* word_;
 };
 
 // Which endpoints may spin, host-wide for one machine. Advisory.

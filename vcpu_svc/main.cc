@@ -34,7 +34,7 @@ absl::StatusOr<std::unique_ptr<hv::service::Core>> MakeCore(const Attachment& at
     return absl::InvalidArgumentError("manifest: tsc_hz is 0");
   }
   std::vector<hv_vcpu_page*> pages;
-  std::vector<hv::ring::Waker> wakers;
+  std::vector<hv::ring::Waker> wakers, kickers;
   for (uint32_t i = 0; i < cpus; ++i) {
     const uint32_t endpoint = HV_ENDPOINT(HV_ROLE_KERNEL, i);
     auto* page = attachment.FindAs<hv_vcpu_page>(HV_SEGMENT_VCPU_PAGE, endpoint);
@@ -45,9 +45,13 @@ absl::StatusOr<std::unique_ptr<hv::service::Core>> MakeCore(const Attachment& at
     if (!wake.ok()) return wake.status();
     pages.push_back(page);
     wakers.emplace_back(*wake);
+    kickers.emplace_back(&page->kicks, &page->inside);
   }
   WriteCpuidTable(attachment, cpus);
-  const auto wake = [wakers](uint32_t vcpu) mutable { wakers[vcpu].Wake(); };
+  const auto wake = [wakers, kickers](uint32_t vcpu) mutable {
+    wakers[vcpu].Wake();
+    kickers[vcpu].Wake();
+  };
   return std::make_unique<hv::vcpu::VcpuCore>(hv::vcpu::MachineConfig{
       .cpus = cpus,
       .tsc_hz = attachment.manifest().tsc_hz(),

@@ -16,10 +16,11 @@ void VcpuPages::Show(uint32_t vcpu, const VcpuState& state) {
   hv_vcpu_page& page = *pages_[vcpu];
   std::atomic_ref<uint64_t> pending(page.pending);
   std::atomic_ref<uint32_t> acknowledged(page.acknowledged);
-  if (pending.load(std::memory_order_relaxed) == state.published &&
+  if (shown_[vcpu] && pending.load(std::memory_order_relaxed) == state.published &&
       acknowledged.load(std::memory_order_relaxed) == state.taken_generation) {
     return;
   }
+  shown_[vcpu] = true;
   acknowledged.store(state.taken_generation,
                      std::memory_order_relaxed);  // ordered by the next store
   // Pairs with the acquire load in hv_kernel's injector.

@@ -57,6 +57,14 @@ TEST_F(VcpuPagesTest, AnAcknowledgementThatFreesAnOfferMakesTheVcpuLook) {
   EXPECT_EQ(wakes_, 2);
 }
 
+TEST_F(VcpuPagesTest, ASuccessorMakesTheVcpuLookAgain) {
+  Offer(1);
+  VcpuPages successor({&page_}, [this](uint32_t) { ++wakes_; });
+  successor.Show(0, state_);
+  EXPECT_EQ(page_.attention, 1u);
+  EXPECT_EQ(wakes_, 2);
+}
+
 TEST_F(VcpuPagesTest, AnOfferWithdrawnDisturbsNobody) {
   Offer(1);
   Publish(2, 0);

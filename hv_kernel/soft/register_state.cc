@@ -2,40 +2,15 @@
 
 #include <cstring>
 
-#include "absl/strings/str_cat.h"
+#include "hv_kernel/state_check.h"
 
 namespace hv::soft {
 namespace {
 
 constexpr uint64_t kSupportedXstate = 7;
-constexpr uint32_t kMxcsrAt = 24;
 constexpr uint32_t kXstateAt = 512;
 constexpr uint32_t kXstateHeaderBytes = 64;
-constexpr uint32_t kMxcsrValid = 0xffff;
 constexpr uint64_t kAlwaysOne = 2;
-
-// SDM vol. 3, 26.3.1.1, as far as it concerns what the engine relies on.
-absl::Status Check(const hv_vcpu_state& state) {
-  const auto refuse = [](const char* what, uint64_t value) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("vCPU state: ", what, " = 0x", absl::Hex(value), " is not possible"));
-  };
-  if ((state.cr0 & kCr0Pg) != 0 && (state.cr0 & kCr0Pe) == 0) return refuse("CR0", state.cr0);
-  const bool lma = (state.efer & kEferLma) != 0;
-  if (lma && ((state.cr4 & kCr4Pae) == 0 || (state.cr0 & kCr0Pg) == 0)) {
-    return refuse("EFER", state.efer);
-  }
-  if (lma != ((state.efer & kEferLme) != 0 && (state.cr0 & kCr0Pg) != 0)) {
-    return refuse("EFER", state.efer);
-  }
-  if ((state.xcr0 & ~kSupportedXstate) != 0 || (state.xcr0 & 1) == 0) {
-    return refuse("XCR0", state.xcr0);
-  }
-  uint32_t mxcsr;
-  std::memcpy(&mxcsr, state.xsave + kMxcsrAt, sizeof(mxcsr));
-  if ((mxcsr & ~kMxcsrValid) != 0) return refuse("MXCSR", mxcsr);
-  return absl::OkStatus();
-}
 
 }  // namespace
 
@@ -76,7 +51,7 @@ void SaveRegisters(const Cpu& cpu, hv_vcpu_state& state) {
 }
 
 absl::Status LoadRegisters(const hv_vcpu_state& state, Cpu& cpu) {
-  if (auto status = Check(state); !status.ok()) return status;
+  if (auto status = CheckState(state); !status.ok()) return status;
   std::memcpy(cpu.gpr, state.gpr, sizeof(cpu.gpr));
   cpu.rip = state.rip;
   cpu.rflags = state.rflags | kAlwaysOne;

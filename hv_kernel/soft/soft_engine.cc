@@ -4,7 +4,7 @@
 #include <mutex>
 #include <vector>
 
-#include "absl/strings/str_cat.h"
+#include "hv_kernel/slot_check.h"
 #include "hv_kernel/soft/code_exchange.h"
 #include "hv_kernel/soft/counters.h"
 #include "hv_kernel/soft/host_fault.h"
@@ -36,19 +36,7 @@ class SoftEngine final : public Engine {
 
   absl::Status SetMemory(std::span<const hv_memory_slot> slots, std::span<std::byte> ram,
                          std::atomic<uint64_t>* dirty_log) override {
-    if (slots.size() > HV_MAX_MEMORY_SLOTS) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("memory: ", slots.size(), " slots, at most ", HV_MAX_MEMORY_SLOTS));
-    }
-    for (const hv_memory_slot& slot : slots) {
-      const bool aligned = (slot.address | slot.bytes | slot.offset) % kPage == 0;
-      if (!aligned || slot.bytes == 0 || slot.offset > ram.size() ||
-          slot.bytes > ram.size() - slot.offset) {
-        return absl::InvalidArgumentError(absl::StrCat(
-            "memory: slot at 0x", absl::Hex(slot.address), " of 0x", absl::Hex(slot.bytes),
-            " bytes does not lie in the RAM segment of 0x", absl::Hex(ram.size()), " bytes"));
-      }
-    }
+    if (auto status = CheckSlots(slots, ram.size()); !status.ok()) return status;
     const auto count = static_cast<uint32_t>(slots.size());
     // Code translated from pages that stay where they are stays good.
     const bool same = ram.data() == ram_.data() && ram.size() == ram_.size() &&

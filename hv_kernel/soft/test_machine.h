@@ -17,11 +17,14 @@ class TestMachine : public TestMemory {
   static constexpr uint64_t kData = 0x200000;
   static constexpr uint64_t kStack = 0x300000;  // grows down from here
 
-  TestMachine()
-      : vcpu_(engine().CreateVcpu({.attention = &attention, .cpuid = {}}).value()),
-        state_(std::make_unique<hv_vcpu_state>(LongMode())) {
-    state_->rip = kCode;
-    state_->gpr[HV_RSP] = kStack;
+  TestMachine() : vcpu_(engine().CreateVcpu({.attention = &attention, .cpuid = {}}).value()) {
+    Begin();
+  }
+  // On another engine, whose guest sees `cpuid`, which outlives the machine.
+  TestMachine(std::unique_ptr<Engine> on, std::span<const hv_cpuid_entry> cpuid)
+      : TestMemory(std::move(on)),
+        vcpu_(engine().CreateVcpu({.attention = &attention, .cpuid = cpuid}).value()) {
+    Begin();
   }
 
   void LoadCode(std::initializer_list<uint8_t> bytes) {
@@ -56,12 +59,16 @@ class TestMachine : public TestMemory {
   std::atomic<uint32_t> attention{0};
 
  private:
+  void Begin() {
+    state_->rip = kCode;
+    state_->gpr[HV_RSP] = kStack;
+  }
   static void Require(const absl::Status& status) {
     if (!status.ok()) std::abort();
   }
 
   std::unique_ptr<VcpuEngine> vcpu_;
-  std::unique_ptr<hv_vcpu_state> state_;
+  std::unique_ptr<hv_vcpu_state> state_ = std::make_unique<hv_vcpu_state>(LongMode());
 };
 
 }  // namespace hv::soft

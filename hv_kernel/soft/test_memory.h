@@ -8,6 +8,7 @@
 #include <cstring>
 #include <memory>
 #include <span>
+#include <utility>
 
 #include "abi/vcpu_state.h"
 #include "hv_kernel/soft/soft_engine.h"
@@ -20,11 +21,13 @@ class TestMemory {
   static constexpr uint64_t kRamBytes = 16 << 20;
   static constexpr uint64_t kTables = 0x1000;  // PML4, PDPT, PD of 2 MiB pages
 
+  // With as little room for code as can be, so that it is evicted all the time.
   TestMemory()
+      : TestMemory(CreateSoftEngine({.code_bytes = TranslationCache::kMinCodeBytes}).value()) {}
+  explicit TestMemory(std::unique_ptr<Engine> engine)
       : ram_(static_cast<std::byte*>(
             mmap(nullptr, kRamBytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0))),
-        // As little code as can be, so that it is evicted all the time.
-        engine_(CreateSoftEngine({.code_bytes = TranslationCache::kMinCodeBytes}).value()) {
+        engine_(std::move(engine)) {
     Poke<uint64_t>(kTables, (kTables + 0x1000) | 7);
     Poke<uint64_t>(kTables + 0x1000, (kTables + 0x2000) | 7);
     for (uint64_t i = 0; i < 512; ++i) Poke<uint64_t>(kTables + 0x2000 + i * 8, i << 21 | 0xe7);

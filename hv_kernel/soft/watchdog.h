@@ -4,19 +4,24 @@
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
+#include <functional>
 #include <mutex>
 #include <thread>
+#include <utility>
 
 namespace hv::soft {
 
-// Sets the attention word when its time is up, unless it is gone by then. No test that passes gets
-// anywhere near that time.
+// Sets the attention word when its time is up, unless it is gone by then, and calls `kick`. No test
+// that passes gets anywhere near that time.
 class Watchdog {
  public:
-  explicit Watchdog(std::atomic<uint32_t>& attention)
-      : thread_([this, &attention] {
+  explicit Watchdog(
+      std::atomic<uint32_t>& attention, std::function<void()> kick = [] {})
+      : thread_([this, &attention, kick = std::move(kick)] {
           std::unique_lock lock(mutex_);
-          if (!gone_.wait_for(lock, kPatience, [this] { return done_; })) attention = 1;
+          if (gone_.wait_for(lock, kPatience, [this] { return done_; })) return;
+          attention = 1;
+          kick();
         }) {}
   ~Watchdog() {
     {

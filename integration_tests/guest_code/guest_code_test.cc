@@ -1,14 +1,19 @@
-// Privileged behaviour of the soft engine, seen by guest programs that check themselves.
+// Privileged behaviour of every engine, seen by guest programs that check themselves.
 #include <gtest/gtest.h>
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <ostream>
 #include <span>
 #include <string>
+#include <string_view>
+#include <tuple>
+#include <utility>
 
 #include "hv_kernel/soft/test_machine.h"
 #include "hv_kernel/soft/watchdog.h"
+#include "integration_tests/engines/engines.h"
 #include "integration_tests/guest_code/programs.h"
 
 namespace hv {
@@ -24,7 +29,9 @@ constexpr int kMaxFailures = 20;
 // The machine round a program: says which checks failed and brings the interrupts it asks for.
 class Board {
  public:
-  explicit Board(std::span<const uint8_t> program) {
+  Board(std::unique_ptr<Engine> engine, const std::string& name, std::span<const uint8_t> program)
+      : machine_(std::move(engine), engines::CpuidTable()) {
+    engines::FitState(name, machine_.state());
     machine_.Load(soft::TestMachine::kCode, program);
   }
 
@@ -67,7 +74,7 @@ class Board {
   }
 
   soft::TestMachine machine_;
-  soft::Watchdog watchdog_{machine_.attention};
+  soft::Watchdog watchdog_{machine_.attention, [this] { machine_.vcpu().Kick(); }};
   std::optional<uint8_t> interrupt_;
   bool nmi_ = false;
 };
@@ -76,26 +83,75 @@ struct Program {
   const char* name;
   std::span<const uint8_t> (*bytes)();
 };
+
+using engines::CpuidRegister;
+
+// What a program uses of what a CPU may lack.
+struct Need {
+  std::string_view program;
+  engines::Feature feature;
+};
+constexpr Need kNeeds[] = {
+    {"extended_state", engines::kXsave},
+    {"fsgsbase", {"FSGSBASE", 7, 0, CpuidRegister::kEbx, 0}},
+    {"locked", {"CMPXCHG16B", 1, 0, CpuidRegister::kEcx, 13}},
+    {"pcid", {"PCID", 1, 0, CpuidRegister::kEcx, 17}},
+    {"pcid", {"INVPCID", 7, 0, CpuidRegister::kEbx, 10}},
+    {"supervisor_protection", {"SMEP", 7, 0, CpuidRegister::kEbx, 7}},
+    {"supervisor_protection", {"SMAP", 7, 0, CpuidRegister::kEbx, 20}},
+    {"supervisor_protection", {"UMIP", 7, 0, CpuidRegister::kEcx, 2}},
+};
+
+// Empty: the program can run on the engine.
+std::string WhyNot(const std::string& engine, const Program& program) {
+  for (const Need& need : kNeeds) {
+    if (need.program == program.name && !engines::Shows(engine, need.feature)) {
+      return std::string("guests of this KVM have no ") + need.feature.name;
+    }
+  }
+  return engines::WhyRingZeroIsIncomplete(engine);
+}
+
 void PrintTo(const Program& program, std::ostream* out) { *out << program.name; }
 
-class GuestCodeTest : public testing::TestWithParam<Program> {};
+class GuestCodeTest : public testing::TestWithParam<std::tuple<const char*, Program>> {
+ protected:
+  std::string engine() const { return std::get<0>(GetParam()); }
+};
 
 TEST_P(GuestCodeTest, ChecksItself) {
-  Board board(GetParam().bytes());
-  const Exit exit = board.Run(GetParam().name);
+  const Program& program = std::get<1>(GetParam());
+  auto made = engines::MakeEngine(engine());
+  if (absl::IsFailedPrecondition(made.status())) GTEST_SKIP() << made.status().message();
+  ASSERT_TRUE(made.ok()) << made.status();
+  if (const std::string why = WhyNot(engine(), program); !why.empty()) GTEST_SKIP() << why;
+  Board board(*std::move(made), engine(), program.bytes());
+  const Exit exit = board.Run(program.name);
   EXPECT_EQ(static_cast<int>(exit.reason), static_cast<int>(ExitReason::kHalt))
-      << GetParam().name << " ended at\n"
+      << program.name << " ended at\n"
       << board.machine().vcpu().Describe();
 }
 
 #define HV_PROGRAM(name) Program{#name, guest_code::name},
 INSTANTIATE_TEST_SUITE_P(Programs, GuestCodeTest,
-                         testing::ValuesIn({HV_GUEST_PROGRAMS(HV_PROGRAM)}),
-                         [](const auto& info) { return std::string(info.param.name); });
+                         testing::Combine(testing::ValuesIn(engines::kEngines),
+                                          testing::ValuesIn({HV_GUEST_PROGRAMS(HV_PROGRAM)})),
+                         [](const auto& info) {
+                           return std::string(std::get<0>(info.param)) + "_" +
+                                  std::get<1>(info.param).name;
+                         });
 #undef HV_PROGRAM
 
-TEST(TripleFaultTest, EndsInShutdownWithTheRegistersOfTheLastInstruction) {
-  Board board(guest_code::triple_fault());
+class TripleFaultTest : public testing::TestWithParam<const char*> {};
+
+INSTANTIATE_TEST_SUITE_P(Engines, TripleFaultTest, testing::ValuesIn(engines::kEngines),
+                         [](const auto& info) { return std::string(info.param); });
+
+TEST_P(TripleFaultTest, EndsInShutdownWithTheRegistersOfTheLastInstruction) {
+  auto engine = engines::MakeEngine(GetParam());
+  if (absl::IsFailedPrecondition(engine.status())) GTEST_SKIP() << engine.status().message();
+  ASSERT_TRUE(engine.ok()) << engine.status();
+  Board board(*std::move(engine), GetParam(), guest_code::triple_fault());
   const Exit exit = board.Run("triple_fault");
   EXPECT_EQ(static_cast<int>(exit.reason), static_cast<int>(ExitReason::kShutdown));
   const hv_vcpu_state& state = board.machine().state();
