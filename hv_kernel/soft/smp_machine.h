@@ -30,6 +30,7 @@ class SmpMachine : public TestMemory {
     state.rip = rip;
     state.gpr[HV_RSP] = kStacks + vcpu * 0x10000 + 0x8000;
     if (!vcpus_[vcpu]->SetState(state).ok()) return false;
+    const Watchdog watchdog(attention_);
     const Exit exit = vcpus_[vcpu]->Run();
     vcpus_[vcpu]->GetState(state);
     return exit.reason == ExitReason::kHalt;
@@ -50,7 +51,6 @@ class SmpMachine : public TestMemory {
 
  private:
   std::atomic<uint32_t> attention_{0};
-  Watchdog watchdog_{attention_};
   std::vector<std::unique_ptr<VcpuEngine>> vcpus_;
 };
 

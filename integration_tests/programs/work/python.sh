@@ -1,0 +1,1 @@
+python3.11 /work/python.py
