@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "hv_kernel/halt_sleep.h"
 #include "hv_kernel/kick_watch.h"
+#include "hv_kernel/kvm/kvm_engine.h"
 #include "hv_kernel/reset_state.h"
 #include "hv_kernel/ring_line.h"
 #include "hv_kernel/soft/soft_engine.h"
@@ -29,23 +30,25 @@ struct Machine::Vcpu {
 
 namespace {
 
-absl::StatusOr<std::unique_ptr<Engine>> MakeEngine(const std::string& name) {
+absl::StatusOr<std::unique_ptr<Engine>> MakeEngine(const std::string& name, const UniqueFd& kvm) {
   if (name == "soft") return soft::CreateSoftEngine({});
+  if (name == "kvm") return kvm::CreateKvmEngine(kvm);
   return absl::UnimplementedError(
-      absl::StrCat("engine: \"", name, "\" is not one of this build's: soft"));
+      absl::StrCat("engine: \"", name, "\" is not one of this build's: soft, kvm"));
 }
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<Machine>> Machine::Create(const service::Attachment& attachment) {
+absl::StatusOr<std::unique_ptr<Machine>> Machine::Create(const service::Attachment& attachment,
+                                                         const UniqueFd& kvm) {
   std::unique_ptr<Machine> machine(new Machine());
-  if (auto status = machine->Attach(attachment); !status.ok()) return status;
+  if (auto status = machine->Attach(attachment, kvm); !status.ok()) return status;
   return machine;
 }
 
 Machine::~Machine() { Stop(); }
 
-absl::Status Machine::Attach(const service::Attachment& attachment) {
+absl::Status Machine::Attach(const service::Attachment& attachment, const UniqueFd& kvm) {
   const hv::v1::KernelConfig& config = attachment.manifest().kernel();
   if (config.cpus() == 0 || config.cpus() > HV_MAX_VCPUS) {
     return absl::InvalidArgumentError(
@@ -70,7 +73,7 @@ absl::Status Machine::Attach(const service::Attachment& attachment) {
   if (log.size() >= log_bytes) {
     dirty_log_ = reinterpret_cast<std::atomic<uint64_t>*>(log.data() + sizeof(hv_dirty_log));
   }
-  auto engine = MakeEngine(config.engine());
+  auto engine = MakeEngine(config.engine(), kvm);
   if (!engine.ok()) return engine.status();
   engine_ = *std::move(engine);
   cpuid_copy_.resize(HV_MAX_CPUID_ENTRIES);
