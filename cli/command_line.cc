@@ -56,7 +56,7 @@ void AddRun(CLI::App& app, Options& options) {
   run->add_option("--memory", options.memory,
                   "Guest memory: MiB, or with suffix K, M, G or T (default 512M)")
       ->type_name("SIZE");
-  text("--engine", "What executes the guest: auto or soft (default auto)",
+  text("--engine", "What executes the guest: auto, soft or kvm (default auto)",
        [config](const std::string& engine) { config->set_engine(engine); })
       ->type_name("ENGINE");
   text("--name", "Name of the machine (default: vm-PID)", [config](const std::string& name) {

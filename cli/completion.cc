@@ -101,7 +101,7 @@ std::string BashCompletion(const CLI::App& app) {
       "    --socket|--libexec|",
       Taking(app, {"FILE", "FILE[ TEXT]"}),
       ") COMPREPLY=($(compgen -f -- \"$word\")); return ;;\n"
-      "    --engine) COMPREPLY=($(compgen -W 'auto soft' -- \"$word\")); return ;;\n"
+      "    --engine) COMPREPLY=($(compgen -W 'auto soft kvm' -- \"$word\")); return ;;\n"
       "  esac\n"
       "  case $command in\n"
       "    '') words=\"",

@@ -33,6 +33,7 @@ TEST(CompletionTest, CommandsAreOffered) {
 TEST(CompletionTest, OptionsOfTheCommandAreOffered) {
   EXPECT_EQ(Offered("hvctl run --de"), "--detach --debug-exit\n");
   EXPECT_EQ(Offered("hvctl run --engine s"), "soft\n");
+  EXPECT_EQ(Offered("hvctl run --engine k"), "kvm\n");
 }
 
 TEST(CompletionTest, CommandsOfTwoWordsAreOffered) {

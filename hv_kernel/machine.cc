@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "hv_kernel/halt_sleep.h"
 #include "hv_kernel/kick_watch.h"
+#include "hv_kernel/kvm/kvm_engine.h"
 #include "hv_kernel/reset_state.h"
 #include "hv_kernel/ring_line.h"
 #include "hv_kernel/soft/soft_engine.h"
@@ -29,28 +30,31 @@ struct Machine::Vcpu {
 
 namespace {
 
-absl::StatusOr<std::unique_ptr<Engine>> MakeEngine(const hv::v1::KernelConfig& config) {
+absl::StatusOr<std::unique_ptr<Engine>> MakeEngine(const hv::v1::KernelConfig& config,
+                                                   const UniqueFd& kvm) {
   if (config.engine() == "soft") {
     soft::SoftOptions options;
-    if (config.translation_cache_bytes() != 0)
-      options.code_bytes = config.translation_cache_bytes();
+    const uint64_t bytes = config.translation_cache_bytes();
+    if (bytes != 0) options.code_bytes = bytes;
     return soft::CreateSoftEngine(options);
   }
+  if (config.engine() == "kvm") return kvm::CreateKvmEngine(kvm);
   return absl::UnimplementedError(
-      absl::StrCat("engine: \"", config.engine(), "\" is not one of this build's: soft"));
+      absl::StrCat("engine: \"", config.engine(), "\" is not one of this build's: soft, kvm"));
 }
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<Machine>> Machine::Create(const service::Attachment& attachment) {
+absl::StatusOr<std::unique_ptr<Machine>> Machine::Create(const service::Attachment& attachment,
+                                                         const UniqueFd& kvm) {
   std::unique_ptr<Machine> machine(new Machine());
-  if (auto status = machine->Attach(attachment); !status.ok()) return status;
+  if (auto status = machine->Attach(attachment, kvm); !status.ok()) return status;
   return machine;
 }
 
 Machine::~Machine() { Stop(); }
 
-absl::Status Machine::Attach(const service::Attachment& attachment) {
+absl::Status Machine::Attach(const service::Attachment& attachment, const UniqueFd& kvm) {
   const hv::v1::KernelConfig& config = attachment.manifest().kernel();
   if (config.cpus() == 0 || config.cpus() > HV_MAX_VCPUS) {
     return absl::InvalidArgumentError(
@@ -75,7 +79,7 @@ absl::Status Machine::Attach(const service::Attachment& attachment) {
   if (log.size() >= log_bytes) {
     dirty_log_ = reinterpret_cast<std::atomic<uint64_t>*>(log.data() + sizeof(hv_dirty_log));
   }
-  auto engine = MakeEngine(config);
+  auto engine = MakeEngine(config, kvm);
   if (!engine.ok()) return engine.status();
   engine_ = *std::move(engine);
   cpuid_copy_.resize(HV_MAX_CPUID_ENTRIES);

@@ -9,6 +9,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "base/unique_fd.h"
 #include "hv_kernel/engine.h"
 #include "hv_kernel/router.h"
 #include "hv_kernel/run_control.h"
@@ -23,7 +24,10 @@ class Machine {
  public:
   // Builds everything up to the first instruction. InvalidArgument: the manifest is not a
   // machine's; says what is missing. Unimplemented: an engine this build does not have.
-  static absl::StatusOr<std::unique_ptr<Machine>> Create(const service::Attachment& attachment);
+  // FailedPrecondition: the host lacks what the engine needs. `kvm` is /dev/kvm, for the engine of
+  // that name, and may be closed afterwards.
+  static absl::StatusOr<std::unique_ptr<Machine>> Create(const service::Attachment& attachment,
+                                                         const UniqueFd& kvm);
   ~Machine();
 
   // FailedPrecondition: started before, stopped, or a service has not published what is needed yet.
@@ -50,7 +54,7 @@ class Machine {
   struct Vcpu;
 
   Machine() = default;
-  absl::Status Attach(const service::Attachment& attachment);
+  absl::Status Attach(const service::Attachment& attachment, const UniqueFd& kvm);
   absl::Status MakeVcpu(const service::Attachment& attachment, uint32_t index);
   absl::Status LoadMap();
 

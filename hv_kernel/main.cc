@@ -4,8 +4,10 @@
 
 #include <array>
 #include <cstdio>
+#include <span>
 
 #include "hv_kernel/kernel_control.h"
+#include "hv_kernel/kvm/kvm_engine.h"
 #include "hv_kernel/machine.h"
 #include "service/attachment.h"
 #include "service/control_server.h"
@@ -17,11 +19,21 @@ absl::Status Serve() {
   auto attachment = hv::service::Attachment::Receive(hv::service::kManifestSocket);
   if (!attachment.ok()) return attachment.status();
   hv::UniqueFd control = attachment->TakeControl();
+  const bool on_kvm = attachment->manifest().kernel().engine() == "kvm";
+  hv::UniqueFd device;
+  if (on_kvm) {
+    auto opened = hv::kvm::OpenDevice();
+    if (!opened.ok()) return opened.status();
+    device = *std::move(opened);
+  }
   hv::service::SandboxReport sandbox;
-  hv::service::EnterNamespaces(std::array{hv::service::kManifestSocket, control.get()}, sandbox);
-  auto machine = hv::Machine::Create(*attachment);
+  hv::service::EnterNamespaces(
+      std::array{hv::service::kManifestSocket, control.get(), device.get()}, sandbox);
+  auto machine = hv::Machine::Create(*attachment, device);
   if (!machine.ok()) return machine.status();
-  hv::service::CloseSystemCalls(sandbox);
+  device.Reset();
+  using Requests = std::span<const uint64_t>;
+  hv::service::CloseSystemCalls(sandbox, {}, on_kvm ? hv::kvm::RequestsAfterStart() : Requests());
   hv::KernelControl service({.endpoint = attachment->manifest().endpoint(),
                              .epoch = attachment->manifest().epoch(),
                              .maps = attachment->DescribeMaps(),

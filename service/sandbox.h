@@ -2,6 +2,7 @@
 // descriptors it has. Nothing else.
 #pragma once
 
+#include <cstdint>
 #include <span>
 #include <string>
 #include <vector>
@@ -20,7 +21,8 @@ void EnterNamespaces(std::span<const int> keep, SandboxReport& report);
 
 // When everything is set up: the system-call allow-list, for all threads. Opening files, making
 // sockets, ptrace, fork, exec and executable mappings fail with EPERM from here on. `also`: numbers
-// of calls that this process needs beside.
-void CloseSystemCalls(SandboxReport& report, std::span<const int> also = {});
+// of calls that this process needs beside. `requests`: those of ioctl(2) that it makes.
+void CloseSystemCalls(SandboxReport& report, std::span<const int> also = {},
+                      std::span<const uint64_t> requests = {});
 
 }  // namespace hv::service

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <net/if.h>
 #include <signal.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -15,6 +16,7 @@
 #include <cerrno>
 #include <functional>
 #include <thread>
+#include <vector>
 
 #include "gtest/gtest.h"
 #include "service/testing/sandbox_attempts.h"
@@ -123,6 +125,22 @@ TEST(SandboxTest, WhatAServiceNeedsStillWorks) {
   EXPECT_EQ(read(pair[1], text, sizeof(text)), 5);
   close(pair[0]);
   close(pair[1]);
+}
+
+TEST(SandboxTest, OfIoctlOnlyTheRequestsThatWereNamedAreMade) {
+  const auto attempt = [](std::vector<uint64_t> requests) {
+    return InChild([&] {
+      int pipe_ends[2];
+      if (pipe(pipe_ends) != 0) return kMechanismMissing;
+      SandboxReport report;
+      CloseSystemCalls(report, {}, requests);
+      int bytes;
+      return ioctl(pipe_ends[0], FIONREAD, &bytes) == 0 ? 0 : errno;
+    });
+  };
+  EXPECT_EQ(WEXITSTATUS(attempt({FIONREAD})), 0);
+  EXPECT_EQ(WEXITSTATUS(attempt({FIONBIO})), EPERM);
+  EXPECT_EQ(WEXITSTATUS(attempt({})), EPERM);
 }
 
 TEST(SandboxTest, ThreadsThatWereThereBeforeAreShutInToo) {

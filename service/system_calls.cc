@@ -60,10 +60,14 @@ class Filter {
 
 }  // namespace
 
-void CloseSystemCalls(SandboxReport& report, std::span<const int> also) {
+void CloseSystemCalls(SandboxReport& report, std::span<const int> also,
+                      std::span<const uint64_t> requests) {
   Filter filter;
   for (int call : kAllowed) filter.Allow(call);
   for (int call : also) filter.Allow(call);
+  for (uint64_t request : requests) {
+    filter.Rule(SCMP_ACT_ALLOW, SCMP_SYS(ioctl), {SCMP_A1(SCMP_CMP_EQ, request)});
+  }
   // Memory, but none of it executable.
   filter.Rule(SCMP_ACT_ALLOW, SCMP_SYS(mmap), {SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0)});
   filter.Rule(SCMP_ACT_ALLOW, SCMP_SYS(mprotect), {SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0)});

@@ -24,6 +24,12 @@ void WriteCpuidTable(const Attachment& attachment, uint32_t cpus) {
   table->count = static_cast<uint32_t>(count);
 }
 
+// On hardware a guest is as vulnerable as the host.
+uint64_t ArchCapabilitiesOn(const hv::v1::VcpuServiceConfig& config) {
+  const uint64_t immunities = config.host_immunities();
+  return config.engine() == "soft" ? hv::vcpu::ArchCapabilities(immunities) : immunities;
+}
+
 absl::StatusOr<std::unique_ptr<hv::service::Core>> MakeCore(const Attachment& attachment) {
   const uint32_t cpus = attachment.manifest().vcpu().cpus();
   if (cpus == 0 || cpus > HV_MAX_VCPUS) {
@@ -52,14 +58,13 @@ absl::StatusOr<std::unique_ptr<hv::service::Core>> MakeCore(const Attachment& at
     wakers[vcpu].Wake();
     kickers[vcpu].Wake();
   };
-  return std::make_unique<hv::vcpu::VcpuCore>(hv::vcpu::MachineConfig{
-      .cpus = cpus,
-      .tsc_hz = attachment.manifest().tsc_hz(),
-      .intel = hv::vcpu::IsIntel(hv::vcpu::HostCpuid()),
-      .arch_capabilities =
-          hv::vcpu::ArchCapabilities(attachment.manifest().vcpu().host_immunities()),
-      .realtime_base_ns = attachment.manifest().realtime_base_ns(),
-      .pages = hv::vcpu::VcpuPages(std::move(pages), wake)});
+  return std::make_unique<hv::vcpu::VcpuCore>(
+      hv::vcpu::MachineConfig{.cpus = cpus,
+                              .tsc_hz = attachment.manifest().tsc_hz(),
+                              .intel = hv::vcpu::IsIntel(hv::vcpu::HostCpuid()),
+                              .arch_capabilities = ArchCapabilitiesOn(attachment.manifest().vcpu()),
+                              .realtime_base_ns = attachment.manifest().realtime_base_ns(),
+                              .pages = hv::vcpu::VcpuPages(std::move(pages), wake)});
 }
 
 }  // namespace

@@ -112,9 +112,9 @@ absl::StatusOr<hv::v1::MachineConfig> ValidateConfig(const hv::v1::MachineConfig
   if (auto status = ValidateName(config.name()); !status.ok()) return status;
   if (auto status = ValidateFiles(config); !status.ok()) return status;
   if (auto status = ValidateSizes(config); !status.ok()) return status;
-  if (config.engine() != "auto" && config.engine() != "soft") {
+  if (config.engine() != "auto" && config.engine() != "soft" && config.engine() != "kvm") {
     return absl::InvalidArgumentError(
-        absl::StrCat("engine '", config.engine(), "': there are auto and soft"));
+        absl::StrCat("engine '", config.engine(), "': there are auto, soft and kvm"));
   }
   if (!hv::v1::OnReset_IsValid(config.on_reset())) {
     return absl::InvalidArgumentError(

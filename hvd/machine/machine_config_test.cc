@@ -28,6 +28,14 @@ TEST(MachineConfigTest, DefaultsAreFilledIn) {
   EXPECT_EQ(config->on_reset(), hv::v1::ON_RESET_RESTART);
 }
 
+TEST(MachineConfigTest, EveryEngineCanBeAskedFor) {
+  for (const char* engine : {"auto", "soft", "kvm"}) {
+    auto config = Good();
+    config.set_engine(engine);
+    EXPECT_TRUE(ValidateConfig(config).ok()) << engine;
+  }
+}
+
 TEST(MachineConfigTest, NamesAreSafeAsFileNames) {
   for (const char* name : {"a", "A.b_c-9", "0"}) EXPECT_TRUE(ValidateName(name).ok()) << name;
   for (const std::string& name :

@@ -479,8 +479,8 @@ TEST_P(EngineContractTest, RegistersComeBackAsTheyWereSet) {
   state.sfmask = 0x47700;
   state.kernel_gs_base = 0xffff888000000000;
   state.sysenter_cs = 0x10;
-  state.sysenter_esp = 0xffff888000001000;
-  state.sysenter_eip = 0xffffffff82000000;
+  state.sysenter_esp = 0x80001000;  // AMD's CPUs have 32 bits of these
+  state.sysenter_eip = 0x82000000;
   state.dr[0] = 0x100500;
   state.segment[HV_FS].base = 0x7f0000001000;
   state.segment[HV_GS].base = 0xffff888000002000;
