@@ -12,16 +12,17 @@
 namespace hv::hvd {
 namespace {
 
-std::vector<std::string> MissingInstructions(const KvmFacts& facts) {
+std::string Show(const Ring0Speed& speed) {
+  return absl::StrFormat("at %s%.*f MIPS", speed.at_most ? "most " : "", speed.mips < 10 ? 1 : 0,
+                         speed.mips);
+}
+
+// ", without XSAVE": instructions that it cannot run. Empty: it runs all.
+std::string WithoutInstructions(const KvmFacts& facts) {
   std::vector<std::string> missing;
   if (!facts.runs_xsave) missing.emplace_back("XSAVE");
   if (!facts.runs_cmpxchg16b) missing.emplace_back("CMPXCHG16B");
-  return missing;
-}
-
-std::string Show(const Ring0Speed& speed) {
-  return absl::StrFormat("a ring-0 loop runs at %s%.*f MIPS", speed.at_most ? "most " : "",
-                         speed.mips < 10 ? 1 : 0, speed.mips);
+  return missing.empty() ? "" : absl::StrCat(", without ", absl::StrJoin(missing, ", "));
 }
 
 }  // namespace
@@ -38,22 +39,17 @@ KvmJudgement JudgeKvm(const KvmFacts& facts) {
                                                 facts.api_version, ", not ", KVM_API_VERSION)};
   }
   if (!facts.speed) return {KvmVerdict::kBroken, facts.failure};
-  const std::string speed = Show(*facts.speed);
-  const std::vector<std::string> instructions = MissingInstructions(facts);
-  const std::string no_instructions =
-      instructions.empty() ? ""
-                           : absl::StrCat("; it cannot run ", absl::StrJoin(instructions, ", "));
+  const std::string speed = Show(*facts.speed), without = WithoutInstructions(facts);
   if (facts.speed->mips < kRealMips) {
-    return {KvmVerdict::kSlow, absl::StrCat("interprets ring 0: ", speed, no_instructions)};
+    return {KvmVerdict::kSlow, absl::StrCat("ring 0 is interpreted, ", speed, without)};
   }
-  const std::vector<std::string> capabilities =
-      LackingCapabilities(facts.extensions, CapabilityUse::kNeed);
-  if (!capabilities.empty() || !instructions.empty()) {
+  const auto lacking = LackingCapabilities(facts.extensions, CapabilityUse::kNeed);
+  if (!lacking.empty() || !without.empty()) {
     return {KvmVerdict::kLacking,
-            absl::StrCat(speed, no_instructions, capabilities.empty() ? "" : "; it lacks ",
-                         absl::StrJoin(capabilities, ", "))};
+            absl::StrCat("ring 0 runs ", speed, without, lacking.empty() ? "" : "; it lacks ",
+                         absl::StrJoin(lacking, ", "))};
   }
-  return {KvmVerdict::kReal, speed};
+  return {KvmVerdict::kReal, absl::StrCat("ring 0 runs ", speed)};
 }
 
 const char* EngineForAuto(KvmVerdict verdict, bool has_kvm_engine) {

@@ -29,7 +29,7 @@ KvmFacts Real() {
 TEST(KvmVerdictTest, RealOnesSaySo) {
   const KvmJudgement judgement = JudgeKvm(Real());
   EXPECT_EQ(judgement.verdict, KvmVerdict::kReal);
-  EXPECT_EQ(judgement.reason, "a ring-0 loop runs at 3200 MIPS");
+  EXPECT_EQ(judgement.reason, "ring 0 runs at 3200 MIPS");
   KvmFacts inside_tcg = Real();
   inside_tcg.speed->mips = 600;
   EXPECT_EQ(JudgeKvm(inside_tcg).verdict, KvmVerdict::kReal);
@@ -42,8 +42,7 @@ TEST(KvmVerdictTest, AnInterpreterIsSlowWhateverElseItLacks) {
   facts.extensions.clear();
   const KvmJudgement judgement = JudgeKvm(facts);
   EXPECT_EQ(judgement.verdict, KvmVerdict::kSlow);
-  EXPECT_EQ(judgement.reason,
-            "interprets ring 0: a ring-0 loop runs at 1.4 MIPS; it cannot run XSAVE, CMPXCHG16B");
+  EXPECT_EQ(judgement.reason, "ring 0 is interpreted, at 1.4 MIPS, without XSAVE, CMPXCHG16B");
 }
 
 TEST(KvmVerdictTest, ALoopThatHadToBeStoppedIsSlow) {
@@ -85,7 +84,7 @@ TEST(KvmVerdictTest, WhatIsNeededAndMissingIsNamed) {
   facts = Real();
   facts.runs_cmpxchg16b = false;
   EXPECT_EQ(JudgeKvm(facts).verdict, KvmVerdict::kLacking);
-  EXPECT_TRUE(Contains(JudgeKvm(facts).reason, "it cannot run CMPXCHG16B"));
+  EXPECT_TRUE(Contains(JudgeKvm(facts).reason, "without CMPXCHG16B"));
 }
 
 TEST(KvmVerdictTest, WhatIsLikedAndMissingChangesNothing) {
