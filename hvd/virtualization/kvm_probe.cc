@@ -16,9 +16,9 @@ namespace {
 
 // More than a loop takes at 1 MIPS (ring0_speed.h), and what a stopped one may cost at most.
 constexpr std::chrono::milliseconds kLoopBound{5};
-// The first entry of a guest may have all of KVM's code still to be fetched, in a nested one
-// translated.
-constexpr std::chrono::milliseconds kFirstEntryBound{100};
+// What runs KVM's code for the first time takes longer: it has to be fetched, in an emulated
+// machine translated. A KVM that cannot run an instruction says so at once.
+constexpr std::chrono::milliseconds kFirstTimeBound{100};
 
 int64_t Read(clockid_t clock) {
   timespec time{};
@@ -51,7 +51,7 @@ void TryToRun(int kvm, const ProbeClocks& clocks, KvmFacts& facts) {
     facts.failure = std::string(vm.status().message());
     return;
   }
-  ProbeRun last = vm->Run(ProbeCode::kLoop, 1, kFirstEntryBound);
+  ProbeRun last = vm->Run(ProbeCode::kLoop, 1, kFirstTimeBound);
   facts.speed = MeasureRing0Speed([&](uint64_t iterations) {
     const int64_t before = clocks.thread_cpu_ns();
     last = vm->Run(ProbeCode::kLoop, iterations, kLoopBound);
@@ -62,7 +62,7 @@ void TryToRun(int kvm, const ProbeClocks& clocks, KvmFacts& facts) {
     return;
   }
   const auto runs = [&](ProbeCode code) {
-    return vm->Run(code, 0, kLoopBound).end == ProbeEnd::kHalted;
+    return vm->Run(code, 0, kFirstTimeBound).end == ProbeEnd::kHalted;
   };
   facts.runs_xsave = runs(ProbeCode::kXsave);
   facts.runs_cmpxchg16b = runs(ProbeCode::kCmpxchg16b);

@@ -26,12 +26,13 @@ struct Ring0Speed {
 // Instructions of one iteration: DEC, JNZ.
 inline constexpr uint64_t kInstructionsPerIteration = 2;
 
-// Runs loops that grow until one has taken a quarter of a millisecond, and that one twice; the
-// fastest counts. So neither the cost of entering a guest hides a real CPU's speed nor an
-// interpreter takes long: at any speed from 1 MIPS on all ends within 4 ms. Processor time is asked
-// for because a busy host must not make a real KVM look slow; where that host is itself a guest,
-// its own host's doings count all the same, hence twice. `run` runs the loop that many times. None:
-// a loop failed.
+// Runs loops that grow until one has taken a quarter of a millisecond and four times what entering
+// the guest costs, and that one twice; the fastest counts. So neither hides that cost a real CPU's
+// speed (where virtualization is nested it is some hundred microseconds) nor does an interpreter
+// take long: at any speed from 1 MIPS on, with entries of up to 50 us, all ends within 5 ms.
+// Processor time is asked for because a busy host must not make a real KVM look slow; where that
+// host is itself a guest, its own host's doings count all the same, hence twice. `run` runs the
+// loop that many times. None: a loop failed.
 std::optional<Ring0Speed> MeasureRing0Speed(const std::function<LoopRun(uint64_t iterations)>& run);
 
 }  // namespace hv::hvd
