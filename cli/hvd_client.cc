@@ -55,7 +55,8 @@ absl::StatusOr<HvdClient> HvdClient::Connect(const std::string& socket) {
   // The channel finds the next hvd by itself, and soon: the socket is this host's.
   grpc::ChannelArguments arguments;
   arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, kPollMs);
-  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, kPollMs);
+  // In spite of its name, how long a connection may take to come about; a slow host needs its time.
+  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, std::chrono::milliseconds(kPatience).count());
   arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 2 * kPollMs);
   return HvdClient(socket,
                    grpc::CreateCustomChannel(absl::StrCat("unix:", socket),

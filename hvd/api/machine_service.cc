@@ -8,6 +8,7 @@
 #include "hvd/host/host_facts.h"
 #include "hvd/machine/machine_config.h"
 #include "hvd/version.h"
+#include "hvd/virtualization/kvm_verdict.h"
 #include "service/grpc_status.h"
 #include "service/role_name.h"
 
@@ -208,8 +209,9 @@ grpc::Status MachineService::GetStats(grpc::ServerContext*,
 
 grpc::Status MachineService::Doctor(grpc::ServerContext*, const hv::v1::DoctorRequest*,
                                     hv::v1::DoctorResponse* response) {
-  for (auto& finding : Examine(GatherHostFacts())) *response->add_findings() = std::move(finding);
-  response->set_default_engine(DefaultEngine());
+  const HostFacts facts = GatherHostFacts();
+  for (auto& finding : Examine(facts)) *response->add_findings() = std::move(finding);
+  response->set_default_engine(EngineForAuto(JudgeKvm(facts.kvm).verdict));
   return grpc::Status::OK;
 }
 

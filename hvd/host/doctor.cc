@@ -1,6 +1,11 @@
 #include "hvd/host/doctor.h"
 
+#include <utility>
+
 #include "absl/strings/str_cat.h"
+#include "hvd/host/doctor_kvm.h"
+#include "hvd/host/doctor_virtualization.h"
+#include "hvd/host/finding.h"
 
 namespace hv::hvd {
 namespace {
@@ -8,141 +13,109 @@ namespace {
 constexpr hv::v1::FindingLevel kOk = hv::v1::FINDING_LEVEL_OK;
 constexpr hv::v1::FindingLevel kNote = hv::v1::FINDING_LEVEL_NOTE;
 constexpr hv::v1::FindingLevel kProblem = hv::v1::FINDING_LEVEL_PROBLEM;
-constexpr int kKvmApi = 12;  // the one there has ever been since Linux 2.6.22
 constexpr uint64_t kGibibyte = 1ull << 30;
 // A machine of 64 vCPUs needs about 550, hvd its own, and there may be several machines.
 constexpr uint64_t kEnoughDescriptors = 4096;
 
-hv::v1::Finding Make(const char* topic, hv::v1::FindingLevel level, std::string found,
-                     std::string advice = "") {
-  hv::v1::Finding finding;
-  finding.set_topic(topic);
-  finding.set_level(level);
-  finding.set_found(std::move(found));
-  finding.set_advice(std::move(advice));
-  return finding;
-}
-
 hv::v1::Finding EngineSoft(const HostFacts& facts) {
   const char* topic = "engine soft";
   if (!facts.has_avx || !facts.has_bmi2) {
-    return Make(topic, kProblem,
-                absl::StrCat("not usable: the CPU has no ", facts.has_avx ? "BMI2" : "AVX"),
-                "use a host, or a hypervisor setting, that has AVX and BMI2");
+    return MakeFinding(topic, kProblem,
+                       absl::StrCat("not usable: the CPU has no ", facts.has_avx ? "BMI2" : "AVX"),
+                       "use a host, or a hypervisor setting, that has AVX and BMI2");
   }
   if (!facts.has_fsgsbase) {
-    return Make(topic, kNote, "usable, without FSGSBASE: entering the guest is slower",
-                "boot the host without nofsgsbase, on Linux 5.9 or newer");
+    return MakeFinding(topic, kNote, "usable, without FSGSBASE: entering the guest is slower",
+                       "boot the host without nofsgsbase, on Linux 5.9 or newer");
   }
-  return Make(topic, kOk,
-              absl::StrCat("usable; needs no privilege; guests see ",
-                           facts.has_avx2 ? "up to AVX2" : "no AVX2: the host has none"));
-}
-
-hv::v1::Finding EngineKvm(const HostFacts& facts) {
-  const char* topic = "engine kvm";
-  const char* later = "nothing to do: this release runs guests with engine soft";
-  switch (facts.kvm) {
-    case DeviceAccess::kMissing:
-      return Make(topic, kNote,
-                  absl::StrCat("/dev/kvm: ", facts.kvm_error, "; the CPU shows ",
-                               facts.has_hardware_virtualization ? "" : "no ", "VMX or SVM",
-                               facts.under_hypervisor ? " (the host is itself a guest)" : ""),
-                  later);
-    case DeviceAccess::kDenied:
-      return Make(topic, kNote, absl::StrCat("/dev/kvm: ", facts.kvm_error), later);
-    case DeviceAccess::kUsable: break;
-  }
-  if (facts.kvm_api != kKvmApi) {
-    return Make(
-        topic, kNote,
-        absl::StrCat("/dev/kvm answers with API version ", facts.kvm_api, ", not ", kKvmApi),
-        later);
-  }
-  return Make(topic, kNote, "/dev/kvm can be used, but no engine of this release uses it", later);
+  return MakeFinding(topic, kOk,
+                     absl::StrCat("usable; needs no privilege; guests see ",
+                                  facts.has_avx2 ? "up to AVX2" : "no AVX2: the host has none"));
 }
 
 hv::v1::Finding Tsc(const HostFacts& facts) {
-  if (facts.has_invariant_tsc) return Make("tsc", kOk, "invariant");
-  return Make("tsc", kNote, "not marked invariant: guest time may drift",
-              "use a host, or a hypervisor setting, with an invariant TSC");
+  if (facts.has_invariant_tsc) return MakeFinding("tsc", kOk, "invariant");
+  return MakeFinding("tsc", kNote, "not marked invariant: guest time may drift",
+                     "use a host, or a hypervisor setting, with an invariant TSC");
 }
 
 hv::v1::Finding Cores(const HostFacts& facts) {
-  if (facts.cores >= 2) return Make("cores", kOk, absl::StrCat(facts.cores));
-  return Make("cores", kNote,
-              absl::StrCat(facts.cores,
-                           ": services always sleep between messages, so device "
-                           "accesses cost several microseconds"),
-              "give hv two cores or more");
+  if (facts.cores >= 2) return MakeFinding("cores", kOk, absl::StrCat(facts.cores));
+  return MakeFinding("cores", kNote,
+                     absl::StrCat(facts.cores,
+                                  ": services always sleep between messages, so device "
+                                  "accesses cost several microseconds"),
+                     "give hv two cores or more");
 }
 
 hv::v1::Finding Memory(const HostFacts& facts) {
   const std::string found =
       absl::StrCat(facts.available_memory_bytes / (1 << 20), " MiB available");
-  if (facts.available_memory_bytes >= kGibibyte) return Make("memory", kOk, found);
-  return Make("memory", kNote, found, "guests with more memory than that may be killed");
+  if (facts.available_memory_bytes >= kGibibyte) return MakeFinding("memory", kOk, found);
+  return MakeFinding("memory", kNote, found, "guests with more memory than that may be killed");
 }
 
 hv::v1::Finding HugePages(const HostFacts& facts) {
   const char* topic = "huge pages";
   if (facts.shmem_huge_pages == "always" || facts.shmem_huge_pages == "within_size" ||
       facts.shmem_huge_pages == "advise" || facts.shmem_huge_pages == "force") {
-    return Make(topic, kOk, absl::StrCat("shared memory: ", facts.shmem_huge_pages));
+    return MakeFinding(topic, kOk, absl::StrCat("shared memory: ", facts.shmem_huge_pages));
   }
   if (facts.shmem_huge_pages.empty()) {
-    return Make(topic, kNote, "the host's kernel has none for shared memory");
+    return MakeFinding(topic, kNote, "the host's kernel has none for shared memory");
   }
-  return Make(topic, kNote,
-              absl::StrCat("shared memory: ", facts.shmem_huge_pages,
-                           ": guest memory takes more TLB misses"),
-              "echo advise > /sys/kernel/mm/transparent_hugepage/shmem_enabled");
+  return MakeFinding(topic, kNote,
+                     absl::StrCat("shared memory: ", facts.shmem_huge_pages,
+                                  ": guest memory takes more TLB misses"),
+                     "echo advise > /sys/kernel/mm/transparent_hugepage/shmem_enabled");
 }
 
 hv::v1::Finding UserNamespaces(const HostFacts& facts) {
-  if (facts.user_namespaces) return Make("user namespaces", kOk, "services get their own");
-  return Make("user namespaces", kNote,
-              absl::StrCat("refused: ", facts.user_namespaces_error,
-                           "; services share the host's namespaces and are held by the rest"),
-              "allow unprivileged user namespaces "
-              "(sysctl kernel.unprivileged_userns_clone, user.max_user_namespaces)");
+  if (facts.user_namespaces) return MakeFinding("user namespaces", kOk, "services get their own");
+  return MakeFinding(
+      "user namespaces", kNote,
+      absl::StrCat("refused: ", facts.user_namespaces_error,
+                   "; services share the host's namespaces and are held by the rest"),
+      "allow unprivileged user namespaces "
+      "(sysctl kernel.unprivileged_userns_clone, user.max_user_namespaces)");
 }
 
 hv::v1::Finding Landlock(const HostFacts& facts) {
   if (facts.landlock_abi > 0) {
-    return Make("landlock", kOk, absl::StrCat("ABI ", facts.landlock_abi));
+    return MakeFinding("landlock", kOk, absl::StrCat("ABI ", facts.landlock_abi));
   }
   // It is only the second line where namespaces give an empty root.
-  return Make("landlock", facts.user_namespaces ? kNote : kProblem, "not there",
-              "boot with a kernel from 5.13 on and lsm=landlock,...");
+  return MakeFinding("landlock", facts.user_namespaces ? kNote : kProblem, "not there",
+                     "boot with a kernel from 5.13 on and lsm=landlock,...");
 }
 
 hv::v1::Finding Seccomp(const HostFacts& facts) {
-  if (facts.seccomp_filters) return Make("seccomp", kOk, "system-call filters work");
-  return Make("seccomp", kProblem, "no system-call filters: services are not held in",
-              "use a kernel with CONFIG_SECCOMP_FILTER");
+  if (facts.seccomp_filters) return MakeFinding("seccomp", kOk, "system-call filters work");
+  return MakeFinding("seccomp", kProblem, "no system-call filters: services are not held in",
+                     "use a kernel with CONFIG_SECCOMP_FILTER");
 }
 
 hv::v1::Finding Descriptors(const HostFacts& facts) {
   const std::string found = absl::StrCat("limit ", facts.descriptor_limit);
-  if (facts.descriptor_limit >= kEnoughDescriptors) return Make("descriptors", kOk, found);
-  return Make("descriptors", kNote, found, "raise the hard limit (ulimit -Hn) for many vCPUs");
+  if (facts.descriptor_limit >= kEnoughDescriptors) return MakeFinding("descriptors", kOk, found);
+  return MakeFinding("descriptors", kNote, found,
+                     "raise the hard limit (ulimit -Hn) for many vCPUs");
 }
 
 }  // namespace
 
 std::vector<hv::v1::Finding> Examine(const HostFacts& facts) {
-  return {Make("cpu", kOk, facts.cpu_model),
-          EngineSoft(facts),
-          EngineKvm(facts),
-          Tsc(facts),
-          Cores(facts),
-          Memory(facts),
-          HugePages(facts),
-          UserNamespaces(facts),
-          Landlock(facts),
-          Seccomp(facts),
-          Descriptors(facts)};
+  std::vector<hv::v1::Finding> findings{MakeFinding("cpu", kOk, facts.cpu_model),
+                                        EngineSoft(facts)};
+  for (auto& finding : ExamineVirtualization(facts.virtualization)) {
+    findings.push_back(std::move(finding));
+  }
+  for (auto& finding : ExamineKvm(facts)) findings.push_back(std::move(finding));
+  for (const auto examine :
+       {Tsc, Cores, Memory, HugePages, UserNamespaces, Landlock, Seccomp, Descriptors}) {
+    findings.push_back(examine(facts));
+  }
+  return findings;
 }
 
 }  // namespace hv::hvd

@@ -1,13 +1,10 @@
 #include "hvd/host/host_facts.h"
 
 #include <cpuid.h>
-#include <fcntl.h>
-#include <linux/kvm.h>
 #include <linux/landlock.h>
 #include <linux/seccomp.h>
 #include <sched.h>
 #include <sys/auxv.h>
-#include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -17,7 +14,7 @@
 #include <cstring>
 #include <fstream>
 
-#include "base/unique_fd.h"
+#include "hvd/virtualization/kvm_probe.h"
 
 namespace hv::hvd {
 namespace {
@@ -29,44 +26,18 @@ struct Cpuid {
   explicit Cpuid(uint32_t leaf) { __get_cpuid_count(leaf, 0, &eax, &ebx, &ecx, &edx); }
 };
 
-std::string CpuModel() {
-  std::ifstream file("/proc/cpuinfo");
-  for (std::string line; std::getline(file, line);) {
-    if (line.rfind("model name", 0) != 0) continue;
-    const size_t colon = line.find(": ");
-    if (colon != std::string::npos) return line.substr(colon + 2);
-  }
-  return "unknown";
-}
-
 void LookAtCpu(HostFacts& facts) {
-  constexpr uint32_t kVmx = 1u << 5, kHypervisor = 1u << 31;  // leaf 1, ECX
-  constexpr uint32_t kSvm = 1u << 2;                          // leaf 0x80000001, ECX
-  constexpr uint32_t kAvx2 = 1u << 5, kBmi2 = 1u << 8;        // leaf 7, EBX
-  constexpr uint32_t kInvariantTsc = 1u << 8;                 // leaf 0x80000007, EDX
-  facts.cpu_model = CpuModel();
-  facts.has_hardware_virtualization =
-      (Cpuid(1).ecx & kVmx) != 0 || (Cpuid(0x80000001).ecx & kSvm) != 0;
-  facts.under_hypervisor = (Cpuid(1).ecx & kHypervisor) != 0;
+  constexpr uint32_t kAvx2 = 1u << 5, kBmi2 = 1u << 8;  // leaf 7, EBX
+  constexpr uint32_t kInvariantTsc = 1u << 8;           // leaf 0x80000007, EDX
+  facts.virtualization = GatherVirtualizationFacts();
+  const auto& cpus = facts.virtualization.cpus;
+  facts.cpu_model = cpus.empty() || cpus.front().model.empty() ? "unknown" : cpus.front().model;
   __builtin_cpu_init();
   facts.has_avx = __builtin_cpu_supports("avx") != 0;  // and the host's kernel keeps its state
   facts.has_avx2 = (Cpuid(7).ebx & kAvx2) != 0;
   facts.has_bmi2 = (Cpuid(7).ebx & kBmi2) != 0;
   facts.has_invariant_tsc = (Cpuid(0x80000007).edx & kInvariantTsc) != 0;
   facts.has_fsgsbase = (getauxval(AT_HWCAP2) & kHwcap2Fsgsbase) != 0;
-}
-
-void LookAtKvm(HostFacts& facts) {
-  const UniqueFd kvm(open("/dev/kvm", O_RDWR | O_CLOEXEC));
-  if (!kvm.valid()) {
-    const bool missing = errno == ENOENT || errno == ENODEV || errno == ENXIO;
-    facts.kvm = missing ? DeviceAccess::kMissing : DeviceAccess::kDenied;
-    facts.kvm_error = std::strerror(errno);
-    return;
-  }
-  facts.kvm = DeviceAccess::kUsable;
-  const int api = ioctl(kvm.get(), KVM_GET_API_VERSION, 0);
-  facts.kvm_api = api > 0 ? api : 0;
 }
 
 // Only trying tells: several mechanisms can forbid it.
@@ -117,7 +88,7 @@ unsigned Cores() {
 HostFacts GatherHostFacts() {
   HostFacts facts;
   LookAtCpu(facts);
-  LookAtKvm(facts);
+  facts.kvm = ProbeKvm("/dev/kvm", HostClocks());
   TryUserNamespace(facts);
   const long landlock =
       syscall(SYS_landlock_create_ruleset, nullptr, 0, LANDLOCK_CREATE_RULESET_VERSION);

@@ -4,22 +4,20 @@
 #include <cstdint>
 #include <string>
 
-namespace hv::hvd {
+#include "hvd/virtualization/kvm_facts.h"
+#include "hvd/virtualization/virtualization_facts.h"
 
-enum class DeviceAccess { kMissing, kDenied, kUsable };
+namespace hv::hvd {
 
 struct HostFacts {
   std::string cpu_model;
-  bool has_hardware_virtualization = false;  // VMX or SVM in CPUID
-  bool under_hypervisor = false;
   bool has_invariant_tsc = false;
   bool has_fsgsbase = false;  // user mode may use RDFSBASE and WRGSBASE
   bool has_avx = false;
   bool has_avx2 = false;
   bool has_bmi2 = false;
-  DeviceAccess kvm = DeviceAccess::kMissing;
-  std::string kvm_error;  // why it is denied
-  int kvm_api = 0;        // KVM_GET_API_VERSION; 0: it did not answer
+  VirtualizationFacts virtualization;
+  KvmFacts kvm;
   bool user_namespaces = false;
   std::string user_namespaces_error;
   int landlock_abi = 0;  // 0: none
@@ -30,7 +28,8 @@ struct HostFacts {
   uint64_t descriptor_limit = 0;
 };
 
-// Looks; changes nothing. Takes a short-lived child process for what can only be tried.
+// Looks; changes nothing. Takes a short-lived child process and a short-lived virtual machine of
+// KVM's for what can only be tried.
 HostFacts GatherHostFacts();
 
 }  // namespace hv::hvd

@@ -5,6 +5,8 @@
 #include "abi/endpoint.h"
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
+#include "hvd/virtualization/kvm_probe.h"
+#include "hvd/virtualization/kvm_verdict.h"
 
 namespace hv::hvd {
 namespace {
@@ -84,7 +86,9 @@ absl::Status ValidateSizes(const hv::v1::MachineConfig& config) {
 
 }  // namespace
 
-const char* DefaultEngine() { return "soft"; }
+const char* DefaultEngine() {
+  return EngineForAuto(JudgeKvm(ProbeKvm("/dev/kvm", HostClocks())).verdict);
+}
 
 absl::Status ValidateName(const std::string& name) {
   if (!name.empty() && name.size() <= kLongestName &&
