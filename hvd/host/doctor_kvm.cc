@@ -85,7 +85,7 @@ hv::v1::Finding Capabilities(const KvmFacts& kvm) {
                     : absl::StrCat("; without ", absl::StrJoin(liked, ", "), ", which would help");
   if (!needed.empty()) {
     return MakeFinding(topic, kNote, absl::StrCat("lacks ", absl::StrJoin(needed, ", "), without),
-                       "take Linux 5.10 or newer");
+                       "take Linux 5.16 or newer");
   }
   return MakeFinding(topic, kOk, absl::StrCat("all that engine kvm needs", without));
 }

@@ -81,13 +81,12 @@ TEST(DoctorKvmTest, AHostThatCannotHaveKvmIsNotToldToLoadIt) {
 
 TEST(DoctorKvmTest, CapabilitiesThatAreMissingAreNamed) {
   HostFacts facts = IntelBareMetal();
-  facts.kvm.extensions[KVM_CAP_DIRTY_LOG_RING] = 0;
+  facts.kvm.extensions[KVM_CAP_IOEVENTFD] = 0;
   Expect(Find(facts, "kvm capabilities"), kOk,
-         "all that engine kvm needs; without DIRTY_LOG_RING, which would help");
+         "all that engine kvm needs; without IOEVENTFD, which would help");
   facts.kvm.extensions[KVM_CAP_X86_MSR_FILTER] = 0;
   Expect(Find(facts, "kvm capabilities"), kNote,
-         "lacks X86_MSR_FILTER; without DIRTY_LOG_RING, which would help",
-         "take Linux 5.10 or newer");
+         "lacks X86_MSR_FILTER; without IOEVENTFD, which would help", "take Linux 5.16 or newer");
   EXPECT_EQ(Find(facts, "engine kvm").advice(),
             "see kvm capabilities; guests run with engine soft");
 }

@@ -20,6 +20,7 @@ struct KvmCapability {
   const char* purpose;
 };
 
+// Has to name as needed all that hv_kernel/kvm asks for, or "auto" would choose what then refuses.
 const std::vector<KvmCapability>& KvmCapabilities();
 
 // Names of those of a `use` that `extensions` (number to answer) falls short of. A number that

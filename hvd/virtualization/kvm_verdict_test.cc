@@ -89,10 +89,10 @@ TEST(KvmVerdictTest, WhatIsNeededAndMissingIsNamed) {
 
 TEST(KvmVerdictTest, WhatIsLikedAndMissingChangesNothing) {
   KvmFacts facts = Real();
-  facts.extensions[KVM_CAP_DIRTY_LOG_RING] = 0;
+  facts.extensions[KVM_CAP_IOEVENTFD] = 0;
   EXPECT_EQ(JudgeKvm(facts).verdict, KvmVerdict::kReal);
   EXPECT_EQ(LackingCapabilities(facts.extensions, CapabilityUse::kLike),
-            std::vector<std::string>{"DIRTY_LOG_RING"});
+            std::vector<std::string>{"IOEVENTFD"});
 }
 
 TEST(KvmVerdictTest, AnswersThatAreTooSmallAreShown) {

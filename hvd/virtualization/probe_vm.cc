@@ -89,12 +89,14 @@ absl::Status ProbeVm::ShowCpuid(int kvm) {
   return absl::OkStatus();
 }
 
-// In KVM_RUN no signal is blocked, so that TimeBound's ends it.
+// In KVM_RUN TimeBound's signal alone is not blocked, so that nothing else ends a loop early.
 absl::Status ProbeVm::LetSignalThrough() {
+  constexpr uint64_t kBlocked = ~(uint64_t{1} << (TimeBound::kSignal - 1));
   struct {
-    KvmSignalMaskHeader header{.bytes = sizeof(uint64_t)};
-    uint8_t blocked[sizeof(uint64_t)] = {};
+    KvmSignalMaskHeader header{.bytes = sizeof(kBlocked)};
+    uint8_t blocked[sizeof(kBlocked)];
   } mask;
+  std::memcpy(mask.blocked, &kBlocked, sizeof(kBlocked));
   if (ioctl(vcpu_.get(), kKvmSetSignalMask, &mask) != 0) return Failed("KVM_SET_SIGNAL_MASK");
   return absl::OkStatus();
 }
