@@ -1,5 +1,5 @@
-// What kernels do with several CPUs for threads of one process: pages taken away from all of them at once, which
-// takes an interrupt of each CPU, futexes, signals between threads.
+// What kernels do with several CPUs for threads of one process: pages taken away from all of them
+// at once, which takes an interrupt of each CPU, futexes, signals between threads.
 #define _GNU_SOURCE
 #include <pthread.h>
 #include <sched.h>
@@ -13,7 +13,7 @@
 enum { kThreads = 3, kRounds = 500, kPage = 4096 };
 
 static atomic_int stop, late, wrong;
-static _Atomic(uint32_t) *page;
+static _Atomic(uint32_t)* page;
 static char alternate[kThreads][16384];
 
 // A store to a page that may only be read waits until that has changed.
@@ -23,7 +23,7 @@ static void WaitForWrites(int signal) {
 }
 
 // Counts in its own word of the page, whether that is writable or not.
-static void *Write(void *which) {
+static void* Write(void* which) {
   const uintptr_t self = (uintptr_t)which;
   stack_t stack = {.ss_sp = alternate[self], .ss_size = sizeof alternate[self]};
   sigaltstack(&stack, NULL);
@@ -31,20 +31,22 @@ static void *Write(void *which) {
   return NULL;
 }
 
-// After mprotect() no thread writes any more; after MADV_DONTNEED and mmap() none sees the old page.
+// After mprotect() no thread writes any more; after MADV_DONTNEED and mmap() none sees the old
+// page.
 static void TakeAway(void) {
   page = mmap(NULL, kPage, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   pthread_t threads[kThreads];
-  for (uintptr_t i = 0; i < kThreads; ++i) pthread_create(&threads[i], NULL, Write, (void *)i);
+  for (uintptr_t i = 0; i < kThreads; ++i) pthread_create(&threads[i], NULL, Write, (void*)i);
   for (int round = 0; round < kRounds; ++round) {
     uint32_t before[kPage / 4];
-    mprotect((void *)page, kPage, PROT_READ);
-    memcpy(before, (void *)page, kPage);
-    for (int look = 0; look < 20; ++look) late += memcmp(before, (void *)page, kPage) != 0;
-    mprotect((void *)page, kPage, PROT_READ | PROT_WRITE);
-    if (round % 16 == 0) madvise((void *)page, kPage, MADV_DONTNEED);
+    mprotect((void*)page, kPage, PROT_READ);
+    memcpy(before, (void*)page, kPage);
+    for (int look = 0; look < 20; ++look) late += memcmp(before, (void*)page, kPage) != 0;
+    mprotect((void*)page, kPage, PROT_READ | PROT_WRITE);
+    if (round % 16 == 0) madvise((void*)page, kPage, MADV_DONTNEED);
     if (round % 64 == 0) {
-      mmap((void *)page, kPage, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+      wrong += mmap((void*)page, kPage, PROT_READ | PROT_WRITE,
+                    MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == MAP_FAILED;
       wrong += page[0] != 0;
     }
     page[0] = (uint32_t)round;
@@ -59,7 +61,7 @@ static int turn;
 static uint64_t passed;
 
 // A token that goes round: each turn is a futex wake of another thread.
-static void *Pass(void *which) {
+static void* Pass(void* which) {
   const int self = (int)(uintptr_t)which;
   for (int i = 0; i < 300; ++i) {
     pthread_mutex_lock(&mutex);
@@ -78,7 +80,7 @@ int main(void) {
   TakeAway();
   printf("late stores %d, old pages seen %d\n", late, wrong);
   pthread_t threads[kThreads];
-  for (uintptr_t i = 0; i < kThreads; ++i) pthread_create(&threads[i], NULL, Pass, (void *)i);
+  for (uintptr_t i = 0; i < kThreads; ++i) pthread_create(&threads[i], NULL, Pass, (void*)i);
   for (int i = 0; i < kThreads; ++i) pthread_join(threads[i], NULL);
   printf("passed %016lx\n", (unsigned long)passed);
   return late != 0 || wrong != 0;
