@@ -36,49 +36,71 @@ def resident_beyond_guest_ram(options, socket):
     return by_name
 
 
-def boot_hv(options, folder):
+def check_cpus(guest, cpus):
+    """A guest that found fewer has less to do."""
+    if cpus > 1 and b"Brought up 1 node, %d CPUs" % cpus not in guest.seen:
+        guest.kill()
+        sys.exit("boot: %s: not all of %d CPUs came up" % (guest.process.args[0], cpus))
+
+
+def boot_hv(options, folder, cpus):
     socket = os.path.join(folder, "hvd.sock")
-    guest = linux.Console(linux.hv_command(options, socket, COMMAND_LINE))
+    guest = linux.Console(linux.hv_command(options, socket, COMMAND_LINE, cpus))
     seconds = guest.wait_for(INIT_LINE)
     guest.wait_for(SHELL_PROMPT)
+    check_cpus(guest, cpus)
     resident = resident_beyond_guest_ram(options, socket)
     guest.type(b"poweroff\n")
     guest.end()
     return seconds, resident
 
 
-def boot_qemu(options):
-    guest = linux.Console(linux.qemu_command(options, COMMAND_LINE))
+def boot_qemu(options, cpus):
+    guest = linux.Console(linux.qemu_command(options, COMMAND_LINE, cpus))
     seconds = guest.wait_for(INIT_LINE)
     guest.wait_for(SHELL_PROMPT)
+    check_cpus(guest, cpus)
     guest.kill()
     return seconds
+
+
+def measure(options, folder, counts):
+    """What was measured with each number of CPUs, all of them in each round."""
+    hv, tcg = {cpus: [] for cpus in counts}, {cpus: [] for cpus in counts}
+    resident = {}
+    for number in range(options.rounds):
+        for cpus in counts:
+            seconds, resident[cpus] = boot_hv(options, folder, cpus)
+            hv[cpus].append(seconds)
+            tcg[cpus].append(boot_qemu(options, cpus))
+            print("round %d, %d CPUs: hv %.2f s, TCG %.2f s"
+                  % (number + 1, cpus, hv[cpus][-1], tcg[cpus][-1]), file=sys.stderr)
+    return [{"cpus": cpus, "hv_seconds": statistics.median(hv[cpus]),
+             "tcg_seconds": statistics.median(tcg[cpus]),
+             "ratio": statistics.median(hv[cpus]) / statistics.median(tcg[cpus]),
+             "resident_bytes": resident[cpus],
+             "resident_total_bytes": sum(resident[cpus].values())} for cpus in counts]
 
 
 def main():
     parser = argparse.ArgumentParser()
     linux.add_options(parser)
+    parser.add_argument("--cpus", default="1", help="of the guests; several numbers, with commas between")
     parser.add_argument("--rounds", type=int, default=5)
     options = parser.parse_args()
-    hv, tcg, resident = [], [], {}
     with tempfile.TemporaryDirectory() as folder:
-        for number in range(options.rounds):
-            seconds, resident = boot_hv(options, folder)
-            hv.append(seconds)
-            tcg.append(boot_qemu(options))
-            print("round %d: hv %.2f s, TCG %.2f s" % (number + 1, hv[-1], tcg[-1]),
-                  file=sys.stderr)
-    result = {"hv_seconds": statistics.median(hv), "tcg_seconds": statistics.median(tcg),
-              "ratio": statistics.median(hv) / statistics.median(tcg),
-              "resident_bytes": resident, "resident_total_bytes": sum(resident.values())}
-    if options.json:
-        print(json.dumps(result))
-        return
-    print("to the first line of init, median of %d: hv %.2f s, TCG %.2f s, ratio %.2f"
-          % (options.rounds, result["hv_seconds"], result["tcg_seconds"], result["ratio"]))
-    print("resident beyond guest RAM: %.1f MiB (%s)"
-          % (result["resident_total_bytes"] / 2**20,
-             ", ".join("%s %.1f" % (name, size / 2**20) for name, size in resident.items())))
+        results = measure(options, folder, [int(cpus) for cpus in options.cpus.split(",")])
+    for result in results:
+        if options.json:
+            print(json.dumps(result))
+            continue
+        print("%d CPUs, to the first line of init, median of %d: hv %.2f s, TCG %.2f s, ratio %.2f"
+              % (result["cpus"], options.rounds, result["hv_seconds"], result["tcg_seconds"],
+                 result["ratio"]))
+        print("resident beyond guest RAM: %.1f MiB (%s)"
+              % (result["resident_total_bytes"] / 2**20,
+                 ", ".join("%s %.1f" % (name, size / 2**20)
+                           for name, size in result["resident_bytes"].items())))
 
 
 main()

@@ -55,9 +55,10 @@ def run(options, system, names, folder):
     if system == "native":
         console = linux.Console([options.workloads] + names)
     elif system == "tcg":
-        console = linux.Console(linux.qemu_command(options, wanted))
+        console = linux.Console(linux.qemu_command(options, wanted, options.cpus))
     else:
-        console = linux.Console(linux.hv_command(options, os.path.join(folder, "hvd.sock"), wanted))
+        console = linux.Console(linux.hv_command(
+            options, os.path.join(folder, "hvd.sock"), wanted, options.cpus))
     measured = measure(console, names)
     if system == "tcg":
         console.kill()
@@ -119,6 +120,7 @@ def main():
     parser = argparse.ArgumentParser()
     linux.add_options(parser)
     parser.add_argument("--workloads", required=True)
+    parser.add_argument("--cpus", type=int, default=1)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--only", help="workloads, by name, with commas between")
     options = parser.parse_args()

@@ -1,5 +1,6 @@
-// Something for a compiler to chew on, and for its output to compute: a hash table, recursion, vectors, floating
-// point, bit tricks, a small interpreter, function pointers and variable arguments.
+// Something for a compiler to chew on, and for its output to compute: a hash table, recursion,
+// vectors, floating point, bit tricks, a small interpreter, function pointers and variable
+// arguments.
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -23,9 +24,9 @@ static uint64_t Draw(void) {
   return state;
 }
 
-static Node *Insert(Node *at, uint64_t key) {
+static Node* Insert(Node* at, uint64_t key) {
   if (at == NULL) {
-    Node *made = calloc(1, sizeof *made);
+    Node* made = calloc(1, sizeof *made);
     made->key = key;
     snprintf(made->name, sizeof made->name, "n%lu", (unsigned long)(key % 100000));
     return made;
@@ -35,7 +36,7 @@ static Node *Insert(Node *at, uint64_t key) {
   return at;
 }
 
-static int Depth(const Node *at) {
+static int Depth(const Node* at) {
   if (at == NULL) return 0;
   const int left = Depth(at->left), right = Depth(at->right);
   return 1 + (left > right ? left : right);
@@ -51,8 +52,8 @@ static int Queens(int row, uint32_t columns, uint32_t up, uint32_t down, int siz
   return found;
 }
 
-static int ByName(const void *a, const void *b) {
-  return strcmp((*(Node *const *)a)->name, (*(Node *const *)b)->name);
+static int ByName(const void* a, const void* b) {
+  return strcmp((*(Node* const*)a)->name, (*(Node* const*)b)->name);
 }
 
 enum { kSize = 96 };
@@ -77,24 +78,44 @@ static double Multiply(void) {
 
 // Reverse Polish, by a jump table.
 static jmp_buf failed;
-static int64_t Evaluate(const char *program, int64_t argument) {
-  int64_t stack[16];
-  int top = 0;
+static int64_t Evaluate(const char* program, int64_t argument) {
+  int64_t stack[17] = {0};  // below the first element lies a zero
+  int top = 1;
   for (; *program; ++program) {
-    if (top > 14) longjmp(failed, top);
+    if (top > 15) longjmp(failed, top);
     switch (*program) {
       case 'x': stack[top++] = argument; break;
-      case 'd': stack[top] = stack[top - 1]; ++top; break;
-      case '+': --top; stack[top - 1] += stack[top]; break;
-      case '-': --top; stack[top - 1] -= stack[top]; break;
-      case '*': --top; stack[top - 1] *= stack[top]; break;
-      case '/': --top; if (stack[top] == 0) longjmp(failed, 99); stack[top - 1] /= stack[top]; break;
-      case '%': --top; stack[top - 1] %= stack[top]; break;
+      case 'd':
+        stack[top] = stack[top - 1];
+        ++top;
+        break;
+      case '+':
+        --top;
+        stack[top - 1] += stack[top];
+        break;
+      case '-':
+        --top;
+        stack[top - 1] -= stack[top];
+        break;
+      case '*':
+        --top;
+        stack[top - 1] *= stack[top];
+        break;
+      case '/':
+        --top;
+        if (stack[top] == 0) longjmp(failed, 99);
+        stack[top - 1] /= stack[top];
+        break;
+      case '%':
+        --top;
+        if (stack[top] == 0) longjmp(failed, 98);
+        stack[top - 1] %= stack[top];
+        break;
       case 'n': stack[top - 1] = -stack[top - 1]; break;
       default: stack[top++] = *program - '0';
     }
   }
-  return stack[0];
+  return stack[1];
 }
 
 __attribute__((noinline)) static long double Sum(int count, ...) {
@@ -106,24 +127,26 @@ __attribute__((noinline)) static long double Sum(int count, ...) {
   return sum;
 }
 
-static unsigned Bits(const uint8_t *bytes, size_t count) {
+static unsigned Bits(const uint8_t* bytes, size_t count) {
   unsigned bits = 0;
-  for (size_t i = 0; i < count; ++i) bits += (unsigned)__builtin_popcount(bytes[i] ^ (bytes[i] >> 1));
+  for (size_t i = 0; i < count; ++i)
+    bits += (unsigned)__builtin_popcount(bytes[i] ^ (bytes[i] >> 1));
   return bits;
 }
 
 int main(void) {
-  Node *root = NULL;
+  Node* root = NULL;
   for (int i = 0; i < 50000; ++i) root = Insert(root, Draw() % 1000003);
   printf("depth %d\n", Depth(root));
-  Node *some[64];
+  Node* some[64];
   size_t count = 0;
-  for (Node *at = root; at != NULL && count < 64; at = Draw() & 1 ? at->left : at->right) some[count++] = at;
-  qsort(some, count, sizeof some[0], ByName);
+  for (Node* at = root; at != NULL && count < 64; at = Draw() & 1 ? at->left : at->right)
+    some[count++] = at;
+  qsort(some, count, sizeof(Node*), ByName);
   for (size_t i = 0; i < count; ++i) printf("%s ", some[i]->name);
   printf("\nqueens %d\n", Queens(0, 0, 0, 0, 10));
   printf("trace %.17g\n", Multiply());
-  static const char *const programs[] = {"xd*3x*-7+", "x5/x3%+n", "9x9-/", "xdddddddddddddddd"};
+  static const char* const programs[] = {"xd*3x*-7+", "x5/x3%+n", "9x9-/", "xdddddddddddddddd"};
   for (size_t i = 0; i < sizeof programs / sizeof programs[0]; ++i) {
     int64_t total = 0;
     const int why = setjmp(failed);
@@ -138,6 +161,7 @@ int main(void) {
   uint8_t bytes[4096];
   for (size_t i = 0; i < sizeof bytes; ++i) bytes[i] = (uint8_t)(Draw() >> 24);
   printf("bits %u, 128 bits %lu, power %a, float %a\n", Bits(bytes, sizeof bytes),
-         (unsigned long)(((__uint128_t)Draw() * Draw()) >> 64), pow(1.000001, 1e6), (double)(float)(1.0 / 3));
+         (unsigned long)(((__uint128_t)Draw() * Draw()) >> 64), pow(1.000001, 1e6),
+         (double)(float)(1.0 / 3));
   return 3;
 }
