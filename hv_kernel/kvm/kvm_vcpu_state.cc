@@ -78,6 +78,14 @@ void KvmVcpu::Abandon() {
   }
 }
 
+void KvmVcpu::CollectDirty() {
+  if (!ring_.Collect(vm_.slots, vm_.dirty_log)) {
+    vm_.ring_overflows.fetch_add(1, std::memory_order_relaxed);
+  }
+  if (vm_.ring_overflows.load(std::memory_order_relaxed) == 0) return;
+  if (vm_.logs_writes && vm_.dirty_log != nullptr) vm_.slots.MarkAll(vm_.dirty_log);
+}
+
 absl::Status KvmVcpu::SetState(const hv_vcpu_state& state) {
   if (auto status = CheckState(state); !status.ok()) return status;
   Abandon();
