@@ -47,7 +47,7 @@ KvmVcpu::KvmVcpu(const VcpuConfig& config, Vm& vm, UniqueFd fd, RunPage run, Dir
 absl::Status KvmVcpu::SetCpuid() {
   const auto shown = IntersectCpuid(config_.cpuid, vm_.supported_cpuid, config_.apic_id);
   Counted<CpuidHead, kvm_cpuid_entry2, HV_MAX_CPUID_ENTRIES> table;
-  table.head().nent = static_cast<uint32_t>(std::min(shown.size(), table.kMost));
+  table.head().nent = static_cast<uint32_t>(std::min<size_t>(shown.size(), HV_MAX_CPUID_ENTRIES));
   std::copy_n(shown.begin(), table.head().nent, table.entries());
   if (auto status = Call(fd_.get(), kSetCpuid2, "KVM_SET_CPUID2", &table.head()); !status.ok()) {
     return status;
