@@ -43,7 +43,6 @@ class Counted {
 
   Head& head() { return *reinterpret_cast<Head*>(bytes_); }
   Entry* entries() { return reinterpret_cast<Entry*>(bytes_ + sizeof(Head)); }
-  static constexpr size_t kMost = most;
 
  private:
   alignas(Head) alignas(Entry) std::byte bytes_[sizeof(Head) + most * sizeof(Entry)] = {};

@@ -27,12 +27,14 @@ DirtyRing::~DirtyRing() {
   if (cells_ != nullptr) munmap(cells_, count_ * sizeof(kvm_dirty_gfn));
 }
 
-void DirtyRing::Collect(const MemorySlots& slots, std::atomic<uint64_t>* log) {
-  for (;; ++next_) {
+bool DirtyRing::Collect(const MemorySlots& slots, std::atomic<uint64_t>* log) {
+  for (uint32_t collected = 0;; ++collected, ++next_) {
     kvm_dirty_gfn& cell = cells_[next_ & (count_ - 1)];
     std::atomic_ref<uint32_t> flags(cell.flags);
     // Pairs with KVM's release store when it has written the cell.
-    if ((flags.load(std::memory_order_acquire) & KVM_DIRTY_GFN_F_DIRTY) == 0) return;
+    if ((flags.load(std::memory_order_acquire) & KVM_DIRTY_GFN_F_DIRTY) == 0) {
+      return collected < count_;
+    }
     const hv_memory_slot& slot = slots.slot(cell.slot & 0xffff);  // above: the address space, 0
     const uint64_t page = slot.offset / kPageBytes + cell.offset;
     if (log != nullptr && cell.offset < slot.bytes / kPageBytes) {
@@ -40,6 +42,13 @@ void DirtyRing::Collect(const MemorySlots& slots, std::atomic<uint64_t>* log) {
     }
     // Pairs with KVM's acquire load when it takes cells back.
     flags.store(KVM_DIRTY_GFN_F_RESET, std::memory_order_release);
+  }
+}
+
+void DirtyRing::SkipSome() {
+  for (uint32_t end = next_ + count_ / 4; next_ != end; ++next_) {
+    std::atomic_ref<uint32_t>(cells_[next_ & (count_ - 1)].flags)
+        .store(KVM_DIRTY_GFN_F_RESET, std::memory_order_release);  // as in Collect
   }
 }
 

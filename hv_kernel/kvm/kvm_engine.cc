@@ -18,8 +18,9 @@
 namespace hv::kvm {
 namespace {
 
-// 4,096 pages a vCPU between two exits, or two rounds; a full ring costs an exit, no page.
-constexpr uint32_t kDirtyRingBytes = 4096 * sizeof(kvm_dirty_gfn);
+// So many pages a vCPU between two exits, but for some hundred that KVM keeps free; a full ring
+// costs an exit, no page.
+constexpr uint32_t kDirtyRingBytes = 2048 * sizeof(kvm_dirty_gfn);
 constexpr uint32_t kMostMsrs = 1024;
 // Where Intel's KVM may want four pages for real mode: where a PC has firmware and hv has nothing.
 constexpr uint64_t kIdentityMap = 0xfffbc000, kTaskState = 0xfffbd000;
@@ -31,7 +32,7 @@ constexpr uint64_t kQuirksOff = KVM_X86_QUIRK_OUT_7E_INC_RIP | KVM_X86_QUIRK_MIS
 
 class KvmEngine final : public Engine {
  public:
-  explicit KvmEngine(Vm vm) : vm_(std::move(vm)) {}
+  explicit KvmEngine(std::unique_ptr<Vm> vm) : owned_(std::move(vm)), vm_(*owned_) {}
 
   std::string_view name() const override { return "kvm"; }
   bool needs_kicks() const override { return true; }
@@ -77,11 +78,13 @@ class KvmEngine final : public Engine {
     std::lock_guard lock(mutex_);
     uint64_t entries = 0;
     for (const KvmVcpu* vcpu : vcpus_) entries += vcpu->entries();
-    return {{"kvm_run", entries}};
+    return {{"kvm_run", entries},
+            {"dirty_ring_overflows", vm_.ring_overflows.load(std::memory_order_relaxed)}};
   }
 
  private:
-  Vm vm_;
+  const std::unique_ptr<Vm> owned_;
+  Vm& vm_;
   mutable std::mutex mutex_;
   std::vector<KvmVcpu*> vcpus_;  // live as long as the engine: owned by the vCPU threads' loops
 };
@@ -130,7 +133,8 @@ absl::StatusOr<UniqueFd> OpenDevice() {
 
 absl::StatusOr<std::unique_ptr<Engine>> CreateKvmEngine(const UniqueFd& device) {
   if (auto status = EntryGate::InstallHandler(); !status.ok()) return status;
-  Vm vm;
+  auto owned = std::make_unique<Vm>();
+  Vm& vm = *owned;
   auto capabilities = CheckCapabilities(device.get());
   if (!capabilities.ok()) return capabilities.status();
   vm.capabilities = *capabilities;
@@ -143,7 +147,7 @@ absl::StatusOr<std::unique_ptr<Engine>> CreateKvmEngine(const UniqueFd& device) 
   vm.fd.Reset(ioctl(device.get(), KVM_CREATE_VM, 0));
   if (!vm.fd.valid()) return CallFailed("KVM_CREATE_VM", errno);
   if (auto status = Prepare(vm); !status.ok()) return status;
-  return std::make_unique<KvmEngine>(std::move(vm));
+  return std::make_unique<KvmEngine>(std::move(owned));
 }
 
 std::span<const uint64_t> RequestsAfterStart() {

@@ -44,7 +44,7 @@ class KvmVcpu final : public VcpuEngine {
   std::string BytesAtRip() const override;
 
   // While it is not in Run(): sets the bits of the pages that its ring holds.
-  void CollectDirty() { ring_.Collect(vm_.slots, vm_.dirty_log); }
+  void CollectDirty();
   // Entries into KVM_RUN. Any thread.
   uint64_t entries() const { return entries_.load(std::memory_order_relaxed); }
 

@@ -47,7 +47,7 @@ KvmVcpu::KvmVcpu(const VcpuConfig& config, Vm& vm, UniqueFd fd, RunPage run, Dir
 absl::Status KvmVcpu::SetCpuid() {
   const auto shown = IntersectCpuid(config_.cpuid, vm_.supported_cpuid, config_.apic_id);
   Counted<CpuidHead, kvm_cpuid_entry2, HV_MAX_CPUID_ENTRIES> table;
-  table.head().nent = static_cast<uint32_t>(std::min(shown.size(), table.kMost));
+  table.head().nent = static_cast<uint32_t>(std::min<size_t>(shown.size(), HV_MAX_CPUID_ENTRIES));
   std::copy_n(shown.begin(), table.head().nent, table.entries());
   if (auto status = Call(fd_.get(), kSetCpuid2, "KVM_SET_CPUID2", &table.head()); !status.ok()) {
     return status;
@@ -76,6 +76,14 @@ void KvmVcpu::Abandon() {
     exit_waits_ = false;
     if (Settle()) break;
   }
+}
+
+void KvmVcpu::CollectDirty() {
+  if (!ring_.Collect(vm_.slots, vm_.dirty_log)) {
+    vm_.ring_overflows.fetch_add(1, std::memory_order_relaxed);
+  }
+  if (vm_.ring_overflows.load(std::memory_order_relaxed) == 0) return;
+  if (vm_.logs_writes && vm_.dirty_log != nullptr) vm_.slots.MarkAll(vm_.dirty_log);
 }
 
 absl::Status KvmVcpu::SetState(const hv_vcpu_state& state) {

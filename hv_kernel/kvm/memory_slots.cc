@@ -10,6 +10,8 @@
 namespace hv::kvm {
 namespace {
 
+constexpr uint64_t kPageBytes = 4096;
+
 // KVM changes nothing else of a slot that exists.
 bool DifferInLoggingAlone(const hv_memory_slot& a, const hv_memory_slot& b) {
   return a.address == b.address && a.bytes == b.bytes && a.offset == b.offset &&
@@ -88,6 +90,16 @@ bool MemorySlots::logs_writes() const {
   return std::any_of(std::begin(slots_), std::end(slots_), [](const auto& slot) {
     return slot.bytes != 0 && (slot.flags & HV_MEMORY_LOG_DIRTY) != 0;
   });
+}
+
+void MemorySlots::MarkAll(std::atomic<uint64_t>* log) const {
+  for (const hv_memory_slot& slot : slots_) {
+    if ((slot.flags & HV_MEMORY_LOG_DIRTY) == 0) continue;
+    for (uint64_t at = 0; at < slot.bytes; at += kPageBytes) {
+      const uint64_t page = (slot.offset + at) / kPageBytes;
+      log[page / 64].fetch_or(1ull << (page % 64), std::memory_order_relaxed);
+    }
+  }
 }
 
 }  // namespace hv::kvm

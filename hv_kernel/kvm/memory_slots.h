@@ -1,6 +1,7 @@
 // Guest RAM as KVM's memory slots: what has to change from one map to the next.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -32,6 +33,8 @@ class MemorySlots {
   // Where `physical` lies in the RAM segment; false: there is no RAM.
   bool Find(uint64_t physical, uint64_t& offset) const;
   bool logs_writes() const;
+  // Sets the bits of all pages that are logged.
+  void MarkAll(std::atomic<uint64_t>* log) const;
 
  private:
   hv_memory_slot slots_[HV_MAX_MEMORY_SLOTS] = {};

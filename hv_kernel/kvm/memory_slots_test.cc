@@ -12,7 +12,7 @@ class MemorySlotsTest : public testing::Test {
  protected:
   std::vector<MemorySlots::Change> Become(const Slots& slots) {
     MemorySlots next;
-    const auto changes = now_.Plan(slots, next);
+    auto changes = now_.Plan(slots, next);
     now_ = next;
     return changes;
   }
