@@ -74,9 +74,9 @@ HV_OFFSET(hv_route_table, slots, 8256);
 
 /* Dirty log: one bit a page of the RAM segment, set with a relaxed atomic OR by whoever writes
  * guest RAM, cleared by mmu_svc with an atomic AND of what it has handed on. A bit is set before
- * the page is written; who writes through something that remembers rights (a TLB) sets it anew once
- * it has been told that a new round begins (KernelControl.ReloadMap). The words follow the 64-byte
- * header. */
+ * the page is written, or, where hardware notes what is written, when the vCPU leaves the guest; who
+ * writes through something that remembers rights (a TLB) sets it anew once it has been told that a
+ * new round begins (KernelControl.ReloadMap). The words follow the 64-byte header. */
 struct hv_dirty_log {
   struct hv_segment_header header;
   uint64_t pages;
