@@ -1,12 +1,12 @@
 #include "integration_tests/programs/program_report.h"
 
-#include <absl/strings/ascii.h>
-#include <absl/strings/escaping.h>
-#include <absl/strings/str_cat.h>
-#include <absl/strings/str_split.h>
-
 #include <algorithm>
 #include <vector>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 
 namespace hv::testing {
 namespace {
