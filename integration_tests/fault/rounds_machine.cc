@@ -24,8 +24,9 @@ Message Parse(const Hvctl::Result& said) {
 }  // namespace
 
 RoundsMachine::RoundsMachine(const std::vector<std::string>& more) {
-  std::vector<std::string> arguments{"run", "--name",       "vm",       "--memory",
-                                     "16M", "--debug-exit", "--kernel", kKernel};
+  // The engine that every host has.
+  std::vector<std::string> arguments{"run",      "--name", "vm",           "--engine", "soft",
+                                     "--memory", "16M",    "--debug-exit", "--kernel", kKernel};
   arguments.insert(arguments.end(), more.begin(), more.end());
   guest_ = hvctl_.Start(arguments);
   TakeLine();

@@ -40,7 +40,8 @@ std::vector<std::string> RunLinux(const std::string& name, const std::string& mo
   return {"run",         "--name",      name,
           "--kernel",    LinuxKernel(), "--initrd",
           LinuxInitrd(), "--append",    "console=ttyS0 panic=-1 " + more,
-          "--memory",    "256M"};
+          "--memory",    "256M",        "--engine",
+          "soft"};
 }
 
 }  // namespace hv::testing

@@ -11,7 +11,8 @@ inline constexpr char kPrompt[] = "~ # ";
 
 std::string LinuxKernel();  // bzImage
 std::string LinuxInitrd();
-// hvctl's arguments to run it as `name`; `more` goes onto the kernel's command line.
+// hvctl's arguments to run it as `name`, on the engine that every host has; `more` goes onto the
+// kernel's command line.
 std::vector<std::string> RunLinux(const std::string& name, const std::string& more = "");
 
 }  // namespace hv::testing

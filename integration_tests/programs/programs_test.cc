@@ -77,7 +77,7 @@ class ProgramsTest : public ::testing::Test {
         {"run", "--name", "vm", "--kernel", LinuxKernel(), "--initrd", initramfs_, "--append",
          "console=ttyS0 panic=-1 quiet rdinit=/work/init programs_at_once=" +
              std::to_string(programs_at_once),
-         "--memory", "1G", "--cpus", std::to_string(cpus)});
+         "--memory", "1G", "--engine", "soft", "--cpus", std::to_string(cpus)});
     EXPECT_EQ(guest.status, 0) << guest.errors;
     const auto reports = ReadReports(guest.output);
     for (const auto& [name, wanted] : host_) {
