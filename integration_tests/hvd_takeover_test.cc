@@ -202,11 +202,14 @@ TEST_F(HvdTakeoverTest, AKeeperThatDiesIsReplacedInTime) {
   const pid_t hvd = hvctl_.HvdPid();
   NoteProcesses(hvd);
   const pid_t keeper = ProcessOf("hv_keeper");
+  const size_t held = OpenDescriptors(keeper);
   Signal(keeper, SIGKILL);
   ASSERT_TRUE(Hvctl::AwaitEnd(keeper));
+  // Until it is there and has been told as much as the one before knew.
   const auto next = [&] {
     for (const pid_t pid : Descendants(hvd)) {
-      if (pid != keeper && Alive(pid) && ProcessName(pid) == "hv_keeper") return true;
+      if (pid == keeper || !Alive(pid) || ProcessName(pid) != "hv_keeper") continue;
+      return OpenDescriptors(pid) >= held;
     }
     return false;
   };
