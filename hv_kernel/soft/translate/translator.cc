@@ -116,6 +116,8 @@ void Translator::Place(Emission& e, Block& block) {
   CHECK(code.relocateToBase(base) == asmjit::kErrorOk);
   block.code = base;
   block.code_bytes = static_cast<uint32_t>(code.textSection()->buffer().size());
+  // Short of its end the assembler would have left out what did not fit.
+  CHECK(block.code_bytes < kRoom / 2);
   memory_.Append(block.code_bytes);
   e.ResolveLabels(base);
 }
