@@ -7,6 +7,7 @@
 #include "hv_kernel/kvm/exit_decoder.h"
 #include "hv_kernel/kvm/ioctl.h"
 #include "hv_kernel/kvm/msr_filter.h"
+#include "hv_kernel/msr.h"
 
 namespace hv::kvm {
 namespace {

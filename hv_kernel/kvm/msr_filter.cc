@@ -5,6 +5,7 @@
 #include <iterator>
 
 #include "hv_kernel/kvm/ioctl.h"
+#include "hv_kernel/msr.h"
 
 namespace hv::kvm {
 namespace {

@@ -8,6 +8,7 @@
 #include "hv_kernel/kvm/ioctl.h"
 #include "hv_kernel/kvm/msr_filter.h"
 #include "hv_kernel/kvm/register_state.h"
+#include "hv_kernel/msr.h"
 
 namespace hv::kvm {
 namespace {

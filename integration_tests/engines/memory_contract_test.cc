@@ -9,7 +9,7 @@
 
 #include "abi/route_table.h"
 #include "hv_kernel/soft/test_machine.h"
-#include "integration_tests/engines/engines.h"
+#include "integration_tests/engines/engine_contract.h"
 
 namespace hv {
 namespace {
@@ -22,14 +22,11 @@ constexpr uint64_t kPages = Machine::kRamBytes / kPage;
 constexpr uint64_t kDataPage = Machine::kData / kPage;
 constexpr uint64_t kAccessed = 1 << 5;
 
-class MemoryContractTest : public testing::TestWithParam<const char*> {
+class MemoryContractTest : public engines::EngineContract {
  protected:
   void SetUp() override {
-    auto engine = engines::MakeEngine(GetParam());
-    if (absl::IsFailedPrecondition(engine.status())) GTEST_SKIP() << engine.status().message();
-    ASSERT_TRUE(engine.ok()) << engine.status();
-    machine_ = std::make_unique<Machine>(*std::move(engine), engines::CpuidTable());
-    engines::FitState(GetParam(), m().state());
+    EngineContract::SetUp();
+    if (machine_ == nullptr) return;  // skipped
     // The upper tables' accessed bits are set, so that walks change nothing there.
     for (uint64_t table : {Machine::kTables, Machine::kTables + kPage}) {
       m().Poke<uint64_t>(table, m().Peek<uint64_t>(table) | kAccessed);
@@ -38,7 +35,6 @@ class MemoryContractTest : public testing::TestWithParam<const char*> {
     m().gpr(HV_RBX) = Machine::kData;
   }
 
-  Machine& m() { return *machine_; }
   absl::Status SetMemory(std::initializer_list<hv_memory_slot> slots) {
     return m().engine().SetMemory({slots.begin(), slots.size()}, m().ram(), log_.data());
   }
@@ -56,7 +52,6 @@ class MemoryContractTest : public testing::TestWithParam<const char*> {
   }
 
   std::array<std::atomic<uint64_t>, kPages / 64> log_{};
-  std::unique_ptr<Machine> machine_;
 };
 
 INSTANTIATE_TEST_SUITE_P(Engines, MemoryContractTest, testing::ValuesIn(engines::kEngines),

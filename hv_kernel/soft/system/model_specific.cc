@@ -1,5 +1,6 @@
 // RDMSR, WRMSR, RDTSC, RDTSCP, RDPID, RDPMC, CPUID. The registers that are CPU state live here;
 // every other MSR leaves to vcpu_svc (Intel SDM vol. 4, chapter 2; AMD APM vol. 2, appendix A).
+#include "hv_kernel/msr.h"
 #include "hv_kernel/soft/memory/linear_access.h"
 #include "hv_kernel/soft/memory/tlb.h"
 #include "hv_kernel/soft/system/instructions.h"
@@ -7,24 +8,6 @@
 
 namespace hv::soft {
 namespace {
-
-enum Msr : uint32_t {
-  kTsc = 0x10,
-  kTscAdjust = 0x3b,
-  kSysenterCs = 0x174,
-  kSysenterEsp = 0x175,
-  kSysenterEip = 0x176,
-  kPat = 0x277,
-  kEfer = 0xc0000080,
-  kStar = 0xc0000081,
-  kLstar = 0xc0000082,
-  kCstar = 0xc0000083,
-  kSfmask = 0xc0000084,
-  kFsBase = 0xc0000100,
-  kGsBase = 0xc0000101,
-  kKernelGsBase = 0xc0000102,
-  kTscAux = 0xc0000103,
-};
 
 constexpr uint64_t kEferWritable = kEferSce | kEferLme | kEferNxe;
 
