@@ -14,17 +14,8 @@ namespace {
 
 constexpr int kKickSignal = SIGUSR1;
 
-// Of the vCPU that this thread runs; null in all others.
-thread_local uint8_t* immediate_exit_of_thread = nullptr;
-
-void SetImmediateExit(uint8_t& flag, uint8_t value) {
-  // Between a thread and its signal handler; KVM reads it when KVM_RUN begins.
-  std::atomic_ref<uint8_t>(flag).store(value, std::memory_order_relaxed);
-}
-
-void OnKick(int) {
-  if (immediate_exit_of_thread != nullptr) SetImmediateExit(*immediate_exit_of_thread, 1);
-}
+// To end KVM_RUN and other calls alike is all that the signal is for: ignored, it would end none.
+void OnKick(int) {}
 
 }  // namespace
 
@@ -42,14 +33,10 @@ EntryGate::EntryGate(kvm_run& run, const std::atomic<uint32_t>& attention,
                      std::atomic<uint32_t>* inside)
     : run_(run), attention_(attention), inside_(inside != nullptr ? *inside : own_inside_) {}
 
-void EntryGate::BindThread() {
-  thread_.store(static_cast<pid_t>(syscall(SYS_gettid)), std::memory_order_relaxed);
-  immediate_exit_of_thread = &run_.immediate_exit;
-}
-
 bool EntryGate::Open() {
-  if (immediate_exit_of_thread != &run_.immediate_exit) BindThread();
-  SetImmediateExit(run_.immediate_exit, 0);
+  thread_local const auto id = static_cast<pid_t>(syscall(SYS_gettid));
+  thread_.store(id, std::memory_order_relaxed);
+  SetImmediateExit(0);
   // With the barrier of who asks: the last sees what the first has stored. Orders the thread's id
   // and the flag above for it as well.
   inside_.exchange(1, std::memory_order_seq_cst);
@@ -64,7 +51,13 @@ void EntryGate::Close() { inside_.store(0, std::memory_order_relaxed); }
 void EntryGate::Kick() {
   // Changes nothing, but is a full barrier between the caller's store and this look.
   if (inside_.fetch_or(0, std::memory_order_seq_cst) == 0) return;
+  SetImmediateExit(1);  // before the signal, which may be handled short of KVM_RUN
   syscall(SYS_tgkill, getpid(), thread_.load(std::memory_order_relaxed), kKickSignal);
+}
+
+void EntryGate::SetImmediateExit(uint8_t value) const {
+  // For the kernel, which sees it at the latest with the signal sent after it.
+  std::atomic_ref<uint8_t>(run_.immediate_exit).store(value, std::memory_order_relaxed);
 }
 
 }  // namespace hv::kvm

@@ -6,14 +6,16 @@
 //   immediate_exit = 0                   attention = 1           (release)
 //   inside = 1               (seq_cst)   full barrier
 //   attention?    yes: inside = 0, stay  inside?   no: done, the thread looks before it enters
-//   KVM_RUN                              signal to the thread
+//   KVM_RUN                              immediate_exit = 1, signal to the thread
 //   inside = 0
 //
 // The exchange of `inside` and the barrier order both sides' store before their load: either the
-// thread sees the attention word, or the other sees it inside. A signal that comes after the look
-// and before KVM_RUN finds its handler, which sets immediate_exit, so that KVM_RUN returns at once;
-// one that comes later ends KVM_RUN. One that comes when the thread is out again costs one look for
-// nothing.
+// thread sees the attention word, or the other sees it inside. A signal that is handled after the
+// look and before KVM_RUN has immediate_exit before it, so that KVM_RUN returns at once; one that
+// comes later ends KVM_RUN. Either, when the thread is out again, costs one look for nothing.
+//
+// The flag is set by who kicks and not by the handler: what the thread may do before it enters is
+// then no matter of when its handler runs, which ThreadSanitizer puts off until after the call.
 //
 // Another process does its half with a futex in the vCPU page (abi/vcpu_page.h), and KickWatch
 // (hv_kernel/kick_watch.h) turns that into Kick().
@@ -42,11 +44,13 @@ class EntryGate {
   // The vCPU thread. False: attention is wanted; the gate stays closed.
   bool Open();
   void Close();
+  // While it is closed: KVM_RUN enters no guest until Open().
+  void KeepOut() const { SetImmediateExit(1); }
   // Any thread, after a release store to the attention word.
   void Kick();
 
  private:
-  void BindThread();
+  void SetImmediateExit(uint8_t value) const;
 
   kvm_run& run_;
   const std::atomic<uint32_t>& attention_;

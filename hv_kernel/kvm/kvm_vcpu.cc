@@ -139,9 +139,8 @@ void KvmVcpu::CompleteWithFault() {
 bool KvmVcpu::Settle() const {
   if (transfer_.left() || exit_waits_ || answer_due_) return false;
   if (!unsettled_) return true;
-  run_->immediate_exit = 1;
+  gate_.KeepOut();
   exit_waits_ = ioctl(fd_.get(), KVM_RUN, 0) == 0;
-  run_->immediate_exit = 0;
   unsettled_ = false;
   return !exit_waits_;
 }
