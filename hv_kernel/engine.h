@@ -120,9 +120,10 @@ class Engine {
 
   // Replaces the map of guest RAM. `ram` is the whole RAM segment, mapped in this process;
   // `dirty_log` is null or one bit a page of it. Afterwards no vCPU writes a page of a slot with
-  // HV_MEMORY_LOG_DIRTY without setting its bit again, at the latest as it leaves the guest: also
-  // the same map, given once more, begins a new round of the log. InvalidArgument, and the old map
-  // stays in force: a slot does not lie in `ram`. REQUIRES: no vCPU is inside Run().
+  // HV_MEMORY_LOG_DIRTY without setting its bit again, at the latest as it leaves the guest (pages
+  // that it only reads may be marked too): also the same map, given once more, begins a new round.
+  // InvalidArgument, and the old map stays in force: a slot does not lie in `ram`. REQUIRES: no
+  // vCPU is inside Run().
   virtual absl::Status SetMemory(std::span<const hv_memory_slot> slots, std::span<std::byte> ram,
                                  std::atomic<uint64_t>* dirty_log) = 0;
 

@@ -20,6 +20,7 @@ using Pages = std::vector<uint64_t>;
 constexpr uint64_t kPage = 4096;
 constexpr uint64_t kPages = Machine::kRamBytes / kPage;
 constexpr uint64_t kDataPage = Machine::kData / kPage;
+constexpr uint64_t kTableCount = 3;
 constexpr uint64_t kAccessed = 1 << 5;
 
 class MemoryContractTest : public engines::EngineContract {
@@ -50,6 +51,21 @@ class MemoryContractTest : public engines::EngineContract {
     for (auto& word : log_) word = 0;
     return dirty;
   }
+  // Those are marked and no other. On hardware at most others that the guest read, of the RAM that
+  // begins at `ram`: an AMD CPU walks page tables as if it wrote them (APM vol. 2, 15.25.5), and
+  // KVM may map a page writable, and so mark it, when it is first read.
+  void ExpectTaken(const Pages& written, uint64_t ram = 0) {
+    Pages dirty = TakeDirty();
+    for (const uint64_t page : written) EXPECT_TRUE(std::erase(dirty, page) == 1) << page;
+    if (std::string(GetParam()) == "kvm") {
+      const uint64_t tables = (ram + Machine::kTables) / kPage,
+                     code = (ram + Machine::kCode) / kPage;
+      std::erase_if(dirty, [&](uint64_t page) {
+        return (page >= tables && page < tables + kTableCount) || page == code;
+      });
+    }
+    EXPECT_EQ(dirty, Pages{});
+  }
 
   std::array<std::atomic<uint64_t>, kPages / 64> log_{};
 };
@@ -61,7 +77,7 @@ TEST_P(MemoryContractTest, WhatIsWrittenIsMarkedWhenTheGuestHasLeft) {
   LogAll();
   m().gpr(HV_RBX) = Machine::kData + kPage - 4;
   EXPECT_EQ(m().Run().reason, ExitReason::kHalt);
-  EXPECT_EQ(TakeDirty(), (Pages{kDataPage, kDataPage + 1}));
+  ExpectTaken({kDataPage, kDataPage + 1});
 }
 
 TEST_P(MemoryContractTest, WithoutLoggingNothingIsMarked) {
@@ -73,14 +89,14 @@ TEST_P(MemoryContractTest, LoggingThatIsSwitchedOnMarksWhatWasWrittenBefore) {
   EXPECT_EQ(m().Run().reason, ExitReason::kHalt);
   LogAll();
   EXPECT_EQ(m().Continue().reason, ExitReason::kHalt);
-  EXPECT_EQ(TakeDirty(), Pages{kDataPage});
+  ExpectTaken({kDataPage});
 }
 
 TEST_P(MemoryContractTest, TheSameMapGivenAgainBeginsANewRoundOfTheLog) {
   LogAll();
   for (int round = 0; round < 3; ++round) {
     EXPECT_EQ((round == 0 ? m().Run() : m().Continue()).reason, ExitReason::kHalt);
-    EXPECT_EQ(TakeDirty(), Pages{kDataPage});
+    ExpectTaken({kDataPage});
     LogAll();
   }
 }
@@ -154,7 +170,7 @@ TEST_P(MemoryContractTest, ASlotLiesWhereItsOffsetSays) {
   EXPECT_EQ(m().Run().reason, ExitReason::kHalt);
   EXPECT_EQ(m().Peek<uint64_t>(Machine::kData), 0u);
   EXPECT_EQ(m().Peek<uint64_t>(kHalf + Machine::kData), 3u);
-  EXPECT_EQ(TakeDirty(), Pages{(kHalf + Machine::kData) / kPage});
+  ExpectTaken({(kHalf + Machine::kData) / kPage}, kHalf);
 }
 
 }  // namespace

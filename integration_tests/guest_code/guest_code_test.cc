@@ -21,6 +21,7 @@ namespace {
 
 constexpr uint64_t kFailPort = 0xf4, kInterruptPort = 0xf5, kNmiPort = 0xf6;
 constexpr uint64_t kTscAdjustMsr = 0x3b;
+constexpr uint64_t kResetRip = 0xfff0;
 // More than any program makes: one that goes astray ends here, or by the watchdog when it makes
 // none.
 constexpr int kMaxExits = 1000;
@@ -93,6 +94,7 @@ struct Need {
 };
 constexpr Need kNeeds[] = {
     {"extended_state", engines::kXsave},
+    {"extended_state", {"XSAVEC", 0xd, 1, CpuidRegister::kEax, 1}},
     {"fsgsbase", {"FSGSBASE", 7, 0, CpuidRegister::kEbx, 0}},
     {"locked", {"CMPXCHG16B", 1, 0, CpuidRegister::kEcx, 13}},
     {"pcid", {"PCID", 1, 0, CpuidRegister::kEcx, 17}},
@@ -100,6 +102,8 @@ constexpr Need kNeeds[] = {
     {"supervisor_protection", {"SMEP", 7, 0, CpuidRegister::kEbx, 7}},
     {"supervisor_protection", {"SMAP", 7, 0, CpuidRegister::kEbx, 20}},
     {"supervisor_protection", {"UMIP", 7, 0, CpuidRegister::kEcx, 2}},
+    {"time_stamp", {"RDTSCP", 0x80000001, 0, CpuidRegister::kEdx, 27}},
+    {"time_stamp", {"RDPID", 7, 0, CpuidRegister::kEcx, 22}},
 };
 
 // Empty: the program can run on the engine.
@@ -108,6 +112,9 @@ std::string WhyNot(const std::string& engine, const Program& program) {
     if (need.program == program.name && !engines::Shows(engine, need.feature)) {
       return std::string("guests of this KVM have no ") + need.feature.name;
     }
+  }
+  if (engine == "kvm" && program.name == std::string_view("undefined")) {
+    return "a CPU executes some of what CPUID does not show, and KVM cannot keep it from that";
   }
   return engines::WhyRingZeroIsIncomplete(engine);
 }
@@ -155,6 +162,9 @@ TEST_P(TripleFaultTest, EndsInShutdownWithTheRegistersOfTheLastInstruction) {
   const Exit exit = board.Run("triple_fault");
   EXPECT_EQ(static_cast<int>(exit.reason), static_cast<int>(ExitReason::kShutdown));
   const hv_vcpu_state& state = board.machine().state();
+  if (std::string(GetParam()) == "kvm" && state.rip == kResetRip) {
+    GTEST_SKIP() << "this KVM resets a CPU that shuts down, as AMD's does: its registers are gone";
+  }
   EXPECT_EQ(state.gpr[HV_RBX], 0x1234u);
   EXPECT_EQ(state.rip, soft::TestMachine::kCode + state.gpr[HV_RCX]);
   EXPECT_EQ(state.gpr[HV_RSP], soft::TestMachine::kStack);
