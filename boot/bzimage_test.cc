@@ -77,5 +77,22 @@ TEST(BzImageTest, PayloadsThatAreNotInTheFileAreRefused) {
   EXPECT_NE(Refusal(file).find("payload of 0 bytes"), std::string::npos);
 }
 
+TEST(BzImageTest, WithoutA64BitEntryItsProtectedModeCodeIsTheKernel) {
+  FileBytes file = MakeBzImage32(ToBytes("the code"));
+  Patch<uint32_t>(file, 0x260, 0x3000);  // what it needs at first
+  auto image = ParseBzImage(file);
+  ASSERT_TRUE(image.ok()) << image.status();
+  EXPECT_FALSE(image->enters_in_64_bits);
+  EXPECT_EQ(FileBytes(image->protected_mode.begin(), image->protected_mode.end()),
+            ToBytes("the code"));
+  EXPECT_EQ(image->memory_bytes(), 0x3000u);
+  Patch<uint64_t>(file, 0x258, 0x1000000);  // from 16 MiB on
+  EXPECT_EQ(ParseBzImage(file)->memory_bytes(), 0xf00000u + 0x3000u);
+  Patch<uint64_t>(file, 0x258, uint64_t{1} << 32);
+  EXPECT_NE(Refusal(file).find("0x100000000, beyond 4 GiB"), std::string::npos) << Refusal(file);
+  file.resize(kProtectedMode);
+  EXPECT_NE(Refusal(file).find("its code at 2560 is not"), std::string::npos) << Refusal(file);
+}
+
 }  // namespace
 }  // namespace hv::boot

@@ -56,5 +56,6 @@ inline constexpr uint64_t kBootDataAt = 0x10000;   // command lines, lists, star
 inline constexpr uint64_t kBootDataEnd = 0x90000;
 inline constexpr uint64_t kLowMemoryEnd = 0x9fc00;
 inline constexpr uint64_t kHighMemoryStart = 0x100000;
+inline constexpr uint64_t kProtectedModeCodeAt = kHighMemoryStart;  // of a bzImage, as ever
 
 }  // namespace hv::boot

@@ -60,9 +60,7 @@ absl::Status WriteInitrd(const LinuxBoot& boot, const GuestMemory& memory) {
   return absl::OkStatus();
 }
 
-}  // namespace
-
-absl::StatusOr<hv_vcpu_state> PrepareLinux(const LinuxBoot& boot, const GuestMemory& memory) {
+absl::Status WriteBootParams(const LinuxBoot& boot, const GuestMemory& memory) {
   const auto zero_page = memory.Low(kZeroPageAt, kPage);
   std::fill(zero_page.begin(), zero_page.end(), std::byte{0});
   if (boot.image != nullptr) {
@@ -80,8 +78,22 @@ absl::StatusOr<hv_vcpu_state> PrepareLinux(const LinuxBoot& boot, const GuestMem
   memory.Put(kZeroPageAt + kRsdpAddress, boot.rsdp);
   WriteMemoryMap(memory);
   if (auto status = WriteCommandLine(boot, memory); !status.ok()) return status;
-  if (auto status = WriteInitrd(boot, memory); !status.ok()) return status;
+  return WriteInitrd(boot, memory);
+}
+
+}  // namespace
+
+absl::StatusOr<hv_vcpu_state> PrepareLinux64(const LinuxBoot& boot, const GuestMemory& memory) {
+  if (auto status = WriteBootParams(boot, memory); !status.ok()) return status;
   hv_vcpu_state state = EnterLongMode(boot.entry, memory);
+  state.gpr[HV_RSI] = kZeroPageAt;
+  state.gpr[HV_RSP] = kBootStackTop;
+  return state;
+}
+
+absl::StatusOr<hv_vcpu_state> PrepareLinux32(const LinuxBoot& boot, const GuestMemory& memory) {
+  if (auto status = WriteBootParams(boot, memory); !status.ok()) return status;
+  hv_vcpu_state state = EnterProtectedMode(static_cast<uint32_t>(boot.entry), memory);
   state.gpr[HV_RSI] = kZeroPageAt;
   state.gpr[HV_RSP] = kBootStackTop;
   return state;

@@ -19,7 +19,7 @@ struct [[gnu::packed]] E820Entry {
 class LinuxBootTest : public ::testing::Test {
  protected:
   absl::StatusOr<hv_vcpu_state> Prepare(const LinuxBoot& boot) {
-    return PrepareLinux(boot, ram_.memory());
+    return PrepareLinux64(boot, ram_.memory());
   }
   template <typename T>
   T Param(uint64_t offset) const {

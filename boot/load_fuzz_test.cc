@@ -64,6 +64,7 @@ const Kind kKinds[] = {
     {"BzImageGzip", [] { return MakeBzImage(Gzip(Vmlinux())); }, "linux64"},
     {"BzImageXz", [] { return MakeBzImage(Xz(Vmlinux())); }, "linux64"},
     {"BzImageZstd", [] { return MakeBzImage(Zstd(Vmlinux())); }, "linux64"},
+    {"BzImage32", [] { return MakeBzImage32(Vmlinux()); }, "linux32"},
     {"BzImageLz4", [] { return MakeBzImage(Lz4(Vmlinux())); }, "linux64"},
     {"Elf64", [] { return Vmlinux(); }, "linux64"},
     {"Pvh", PvhKernel, "pvh"},

@@ -2,6 +2,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "boot/acpi_tables.h"
+#include "boot/bios_data.h"
 #include "boot/bzimage.h"
 #include "boot/decompress.h"
 #include "boot/elf_image.h"
@@ -53,20 +54,43 @@ absl::StatusOr<LoadResult> LoadLinux(const LoadRequest& request, const GuestMemo
   const auto elf = LoadElf(vmlinux, memory);
   if (!elf.ok()) return elf.status();
   if (auto status = CheckEntry(elf->entry, *elf); !status.ok()) return status;
-  return Done(PrepareLinux({.image = image,
-                            .entry = elf->entry,
-                            .kernel_end = elf->end,
-                            .command_line = request.command_line,
-                            .initrd = request.initrd,
-                            .rsdp = WriteAcpiTables(memory, request.cpus)},
-                           memory),
+  return Done(PrepareLinux64({.image = image,
+                              .entry = elf->entry,
+                              .kernel_end = elf->end,
+                              .command_line = request.command_line,
+                              .initrd = request.initrd,
+                              .rsdp = WriteAcpiTables(memory, request.cpus)},
+                             memory),
               "linux64");
+}
+
+// The kernel unpacks itself, if there is something to unpack.
+absl::StatusOr<LoadResult> LoadLinux32(const LoadRequest& request, const GuestMemory& memory,
+                                       const BzImage& image) {
+  if (memory.Low(kProtectedModeCodeAt, image.memory_bytes()).empty()) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "kernel: it needs ", image.memory_bytes(), " bytes from 1 MiB on, the machine has ",
+        memory.low_bytes() - kProtectedModeCodeAt, "; give it more with --memory"));
+  }
+  if (auto status = memory.Write(kProtectedModeCodeAt, image.protected_mode, "kernel");
+      !status.ok()) {
+    return status;
+  }
+  return Done(PrepareLinux32({.image = &image,
+                              .entry = kProtectedModeCodeAt,
+                              .kernel_end = kProtectedModeCodeAt + image.memory_bytes(),
+                              .command_line = request.command_line,
+                              .initrd = request.initrd,
+                              .rsdp = WriteAcpiTables(memory, request.cpus)},
+                             memory),
+              "linux32");
 }
 
 absl::StatusOr<LoadResult> LoadBzImage(const LoadRequest& request, const GuestMemory& memory) {
   if (auto status = CheckNoModules(request, "a Linux bzImage"); !status.ok()) return status;
   const auto image = ParseBzImage(request.kernel);
   if (!image.ok()) return image.status();
+  if (!image->enters_in_64_bits) return LoadLinux32(request, memory, *image);
   const auto vmlinux = Decompress(image->payload, memory.low_bytes());
   if (!vmlinux.ok()) return vmlinux.status();
   if (!IsElf(*vmlinux) || !IsElf64(*vmlinux)) {
@@ -128,6 +152,7 @@ absl::StatusOr<LoadResult> LoadElfKernel(const LoadRequest& request, const Guest
 
 absl::StatusOr<LoadResult> LoadKernel(const LoadRequest& request, const GuestMemory& memory) {
   if (auto status = CheckMachine(request, memory); !status.ok()) return status;
+  WriteBiosData(memory);
   if (IsBzImage(request.kernel)) return LoadBzImage(request, memory);
   const auto header = FindMultibootHeader(request.kernel);
   if (!header.ok()) return header.status();

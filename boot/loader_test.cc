@@ -64,7 +64,27 @@ TEST_F(LoaderTest, PayloadsThatCannotBeUnpackedAreNamed) {
   EXPECT_NE(refusal(MakeElf({})).find("not packed"), std::string::npos);
 }
 
-TEST_F(LoaderTest, A32BitKernelInABzImageIsRefused) {
+TEST_F(LoaderTest, ABzImageWithoutA64BitEntryUnpacksItself) {
+  FileBytes kernel = MakeBzImage32(ToBytes("32-bit code"));
+  const FileBytes initrd = ToBytes("the initrd");
+  const auto loaded =
+      LoadKernel({.kernel = kernel, .initrd = initrd, .command_line = "quiet"}, ram_.memory());
+  ASSERT_TRUE(loaded.ok()) << loaded.status();
+  EXPECT_STREQ(loaded->protocol, "linux32");
+  EXPECT_EQ(loaded->state.rip, 0x100000u);
+  EXPECT_EQ(loaded->state.efer, 0u);
+  EXPECT_EQ(loaded->state.segment[HV_CS].selector, 0x10);
+  EXPECT_EQ(loaded->state.segment[HV_DS].selector, 0x18);
+  EXPECT_EQ(loaded->state.gpr[HV_RSI], kParams);
+  for (const int zero : {HV_RBX, HV_RBP, HV_RDI}) EXPECT_EQ(loaded->state.gpr[zero], 0u);
+  EXPECT_EQ(ram_.String(0x100000, 11), "32-bit code");
+  EXPECT_EQ(ram_.String(ram_.At<uint32_t>(kParams + 0x228)), "quiet");
+  EXPECT_EQ(ram_.String(ram_.At<uint32_t>(kParams + 0x218), 10), "the initrd");
+  Patch<uint32_t>(kernel, 0x260, 0x7fffffff);
+  EXPECT_NE(Refusal({.kernel = kernel}).find("needs 2147483647 bytes"), std::string::npos);
+}
+
+TEST_F(LoaderTest, A32BitKernelInA64BitBzImageIsRefused) {
   for (const FileBytes& payload : {Gzip(MakeElf({.bits = 32})), Gzip(ToBytes("no ELF"))}) {
     const FileBytes kernel = MakeBzImage(payload);
     EXPECT_NE(Refusal({.kernel = kernel}).find("no 64-bit ELF"), std::string::npos);

@@ -93,10 +93,12 @@ FileBytes MakePvhNote(uint32_t entry) {
   return MakeNote("Xen", kPhys32Entry, std::as_bytes(std::span(&entry, 1)));
 }
 
-FileBytes MakeBzImage(std::span<const std::byte> payload) {
+namespace {
+
+// Up to the protected-mode code.
+FileBytes MakeSetup() {
   constexpr size_t kSetupSectors = 4, kProtectedMode = (kSetupSectors + 1) * 512;
-  constexpr uint32_t kPayloadOffset = 0x40;
-  FileBytes file(kProtectedMode + kPayloadOffset);
+  FileBytes file(kProtectedMode);
   Patch<uint8_t>(file, 0x1f1, kSetupSectors);
   Patch<uint16_t>(file, 0x1fe, 0xaa55);
   Patch<uint8_t>(file, 0x201, 0x268 - 0x202);  // the jump over the header
@@ -104,9 +106,25 @@ FileBytes MakeBzImage(std::span<const std::byte> payload) {
   Patch<uint16_t>(file, 0x206, 0x20f);
   Patch<uint32_t>(file, 0x22c, 0x7fffffff);
   Patch<uint32_t>(file, 0x238, 2047);
+  return file;
+}
+
+}  // namespace
+
+FileBytes MakeBzImage(std::span<const std::byte> payload) {
+  constexpr uint32_t kPayloadOffset = 0x40;
+  FileBytes file = MakeSetup();
+  file.resize(file.size() + kPayloadOffset);
+  Patch<uint16_t>(file, 0x236, 1);  // there is a 64-bit entry
   Patch<uint32_t>(file, 0x248, kPayloadOffset);
   Patch<uint32_t>(file, 0x24c, static_cast<uint32_t>(payload.size()));
   Append(file, payload);
+  return file;
+}
+
+FileBytes MakeBzImage32(std::span<const std::byte> code) {
+  FileBytes file = MakeSetup();
+  Append(file, code);
   return file;
 }
 

@@ -42,6 +42,8 @@ FileBytes MakePvhNote(uint32_t entry);
 
 // A bzImage of boot protocol 2.15 around a packed payload.
 FileBytes MakeBzImage(std::span<const std::byte> payload);
+// One without 64-bit entry and payload: `code` is entered in 32-bit mode.
+FileBytes MakeBzImage32(std::span<const std::byte> code);
 
 // Packed as kernels have it: XZ through the filter for x86 code and with a CRC32, zstd with the
 // checksum its tool writes unless told otherwise.

@@ -93,6 +93,21 @@ TEST_F(BootKernelsTest, PvhIsEnteredByItsNote) {
             "0000000000100000+0000000000700000:00000001 end\n");
 }
 
+TEST_F(BootKernelsTest, ABzImageWithoutA64BitEntryIsEnteredIn32BitMode) {
+  const std::string kernel = ReadKernel("linux32.bin");
+  const std::string initrd = "the initrd";
+  const GuestRun run =
+      Boot({.kernel = Bytes(kernel), .initrd = Bytes(initrd), .command_line = "console=ttyS0"},
+           "linux32");
+  EXPECT_EQ(run.exit_code, 0);
+  EXPECT_EQ(
+      run.printed,
+      "linux32: eflags=00000002 magic=HdrS=HdrS zero=00000000 cs=00000010 ds=00000018 cr0=00000011 "
+      "loader=000000ff command=[console=ttyS0] rsdp=[RSD PTR ] "
+      "initrd=[the initrd] base=0000027f map=00000000+0009fc00:00000001 "
+      "0009fc00+00060400:00000002 00100000+00700000:00000001 end\n");
+}
+
 TEST_F(BootKernelsTest, A64BitElfWithoutNoteIsEnteredIn64BitMode) {
   std::string kernel = ReadKernel("pvh.elf");
   const size_t name = kernel.find(std::string("Xen\0", 4));

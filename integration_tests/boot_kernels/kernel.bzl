@@ -2,7 +2,7 @@
 
 _FOLDER = "//integration_tests/boot_kernels:"
 
-def hv_boot_kernel(name, src, bits, entry = "start", defines = [], flat = False, includes = []):
+def hv_boot_kernel(name, src, bits, entry = "start", defines = [], flat = False, base = None, includes = []):
     """Makes the file `name`.
 
     Args:
@@ -11,6 +11,7 @@ def hv_boot_kernel(name, src, bits, entry = "start", defines = [], flat = False,
       bits: 32 or 64, of the ELF file.
       entry: symbol of the ELF entry.
       defines: preprocessor macros.
+      base: address of its first byte, not 2 MiB.
       includes: further files that `src` includes.
       flat: take the bare image out of the ELF file.
     """
@@ -33,7 +34,7 @@ def hv_boot_kernel(name, src, bits, entry = "start", defines = [], flat = False,
             "ld -m %s -n -no-pie --no-warn-rwx-segments --build-id=none -e %s " % (
                 "elf_i386" if bits == 32 else "elf_x86_64",
                 entry,
-            ) + "-T $(location %skernel.lds) -o $$work/kernel $$work/kernel.o" % _FOLDER,
+            ) + ("--defsym=KERNEL_BASE=%s " % base if base else "") + "-T $(location %skernel.lds) -o $$work/kernel $$work/kernel.o" % _FOLDER,
             ("objcopy -O binary" if flat else "cp") + " $$work/kernel $@",
             "rm -r $$work",
         ]),
