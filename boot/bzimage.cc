@@ -57,16 +57,15 @@ absl::StatusOr<BzImage> ParseBzImage(std::span<const std::byte> file) {
   image.protected_mode = file.subspan(protected_mode);
   image.preferred_address = Field<uint64_t>(file, kPreferredAddress);
   image.initial_bytes = Field<uint32_t>(file, kInitialBytes);
-  image.enters_in_64_bits = (Field<uint16_t>(file, kExtendedLoadFlags) & kHas64BitEntry) != 0;
-  if (!image.enters_in_64_bits) {
+  const size_t length = Field<uint32_t>(file, kPayloadLength);
+  if ((Field<uint16_t>(file, kExtendedLoadFlags) & kHas64BitEntry) == 0 || length == 0) {
     if (image.preferred_address <= kMostPreferredAddress) return image;
     return absl::InvalidArgumentError(
-        absl::StrCat("kernel: bzImage without 64-bit entry that wants to be at 0x",
+        absl::StrCat("kernel: bzImage without 64-bit payload that wants to be at 0x",
                      absl::Hex(image.preferred_address), ", beyond 4 GiB; it is damaged"));
   }
   const size_t start = protected_mode + Field<uint32_t>(file, kPayloadOffset);
-  const size_t length = Field<uint32_t>(file, kPayloadLength);
-  if (start > file.size() || length > file.size() - start || length == 0) {
+  if (start > file.size() || length > file.size() - start) {
     return absl::InvalidArgumentError(
         absl::StrCat("kernel: bzImage cut short: its payload of ", length, " bytes at ", start,
                      " is not in the file of ", file.size(), " bytes"));

@@ -20,10 +20,8 @@ struct BzImage {
   uint16_t version = 0;  // boot protocol, e.g. 20fH
   uint32_t initrd_address_max = 0;
   uint32_t command_line_max = 0;  // bytes without the final zero
-  // Whether it unpacks to a kernel that is entered in 64-bit mode. Otherwise there may be no
-  // payload.
-  bool enters_in_64_bits = false;
-  std::span<const std::byte> payload;         // the compressed kernel
+  // The compressed 64-bit kernel. Empty: there is none, and protected_mode is what runs.
+  std::span<const std::byte> payload;
   std::span<const std::byte> protected_mode;  // what is entered in 32-bit mode, with the payload
   uint64_t preferred_address = 0;             // where that moves itself to; 0: it stays
   uint64_t initial_bytes = 0;                 // what it needs from there until it knows its memory
@@ -33,8 +31,8 @@ struct BzImage {
 };
 
 bool IsBzImage(std::span<const std::byte> file);
-// InvalidArgument: cut short, or of a boot protocol before 2.12 (which says whether there is a
-// 64-bit entry).
+// InvalidArgument: cut short, or of a boot protocol before 2.12 (which says whether the kernel is a
+// 64-bit one).
 absl::StatusOr<BzImage> ParseBzImage(std::span<const std::byte> file);
 
 }  // namespace hv::boot

@@ -90,7 +90,7 @@ absl::StatusOr<LoadResult> LoadBzImage(const LoadRequest& request, const GuestMe
   if (auto status = CheckNoModules(request, "a Linux bzImage"); !status.ok()) return status;
   const auto image = ParseBzImage(request.kernel);
   if (!image.ok()) return image.status();
-  if (!image->enters_in_64_bits) return LoadLinux32(request, memory, *image);
+  if (image->payload.empty()) return LoadLinux32(request, memory, *image);
   const auto vmlinux = Decompress(image->payload, memory.low_bytes());
   if (!vmlinux.ok()) return vmlinux.status();
   if (!IsElf(*vmlinux) || !IsElf64(*vmlinux)) {

@@ -64,7 +64,7 @@ TEST_F(LoaderTest, PayloadsThatCannotBeUnpackedAreNamed) {
   EXPECT_NE(refusal(MakeElf({})).find("not packed"), std::string::npos);
 }
 
-TEST_F(LoaderTest, ABzImageWithoutA64BitEntryUnpacksItself) {
+TEST_F(LoaderTest, ABzImageWithoutA64BitPayloadUnpacksItself) {
   FileBytes kernel = MakeBzImage32(ToBytes("32-bit code"));
   const FileBytes initrd = ToBytes("the initrd");
   const auto loaded =
