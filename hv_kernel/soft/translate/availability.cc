@@ -102,7 +102,7 @@ Emitted Raise(Emission& e, Vector vector) {
 Emitted EmitUnavailable(Emission& e) {
   const Mode mode = e.mode();
   // Handlers know by themselves what they offer.
-  const bool handled = FindHandler(e.insn()).handler != nullptr;
+  const bool handled = e.handler().handler != nullptr;
   if (!handled && !IsOffered(e.decoded())) return Raise(e, Vector::kInvalidOpcode);
   switch (StateOf(e.decoded())) {
     case State::kNone: return Emitted::kNot;

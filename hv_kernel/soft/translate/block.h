@@ -16,12 +16,13 @@ struct InstructionPlace {
 };
 inline constexpr size_t kMaxBlockCodeBytes = size_t{1} << 20;
 
-struct Block {
+struct alignas(64) Block {
   uint64_t rip = 0;                 // offset in CS of the first instruction
   uint64_t physical = 0;            // of its first byte
   uint64_t physical_next_page = 0;  // page of the bytes past the first page's end; 0: none
   uint32_t bytes = 0;               // of guest code
   Mode mode;
+  Block* next = nullptr;  // in its bucket; with what is compared, in one line of a cache
   // Its first bytes, as many as the mask says: whether the page is still what it was. Stores of
   // vCPUs are noted, but devices write to RAM as well.
   uint64_t head = 0;
@@ -39,7 +40,6 @@ struct Block {
   uint32_t handled = 0;
   uint64_t first_place = 0;
   Link* incoming = nullptr;  // direct jumps elsewhere that were patched to come here
-  Block* next = nullptr;     // in its bucket
 };
 
 }  // namespace hv::soft

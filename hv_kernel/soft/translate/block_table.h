@@ -46,8 +46,13 @@ class BlockTable {
   void Clear() { buckets_.assign(kBuckets, nullptr); }
 
  private:
-  static constexpr size_t kBuckets = 1u << 16;
-  static size_t Bucket(uint64_t physical) { return (physical * 0x9e3779b97f4a7c15u) >> 48; }
+  // Blocks lie far apart, and each that is looked at costs the misses of a cache: more buckets than
+  // there are blocks in a code memory of the ordinary size.
+  static constexpr int kBucketBits = 18;
+  static constexpr size_t kBuckets = size_t{1} << kBucketBits;
+  static size_t Bucket(uint64_t physical) {
+    return (physical * 0x9e3779b97f4a7c15u) >> (64 - kBucketBits);
+  }
   std::vector<Block*> buckets_;
 };
 

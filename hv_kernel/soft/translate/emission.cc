@@ -24,6 +24,7 @@ Emission::Emission(EmissionMemory& memory, const Trampolines& trampolines,
 }
 
 void Emission::EmitInto(std::span<uint8_t> room, uint64_t base) {
+  base_ = base;
   memory_.code.init(asmjit::Environment::host(), base);
   asmjit::CodeBuffer& buffer = memory_.code.textSection()->buffer();
   buffer._data = room.data();
@@ -34,6 +35,7 @@ void Emission::EmitInto(std::span<uint8_t> room, uint64_t base) {
 
 void Emission::Begin(const RunInstruction& instruction, const Context& context) {
   decoded_ = &instruction.decoded;
+  handler_ = instruction.handler;
   rip_ = WrapRip(block_rip_ + instruction.offset);
   onward_ = instruction.onward;
   flags_live_ = context.flags_live;
@@ -46,9 +48,9 @@ LeaveSite& Emission::NewSite(LeaveKind kind) {
   return records_.sites.Add({.kind = kind, .rip = rip_});
 }
 
-LeaveSite& Emission::NewHandlerSite(const HandlerInfo& handler) {
+LeaveSite& Emission::NewHandlerSite() {
   LeaveSite& site = NewSite(LeaveKind::kHandler);
-  site.handled = &records_.handled.Add({.insn = insn(), .handler = handler});
+  site.handled = &records_.handled.Add({.insn = insn(), .handler = handler_});
   return site;
 }
 
@@ -60,9 +62,18 @@ LeaveSite& Emission::NewLinkSite(uint64_t rip, LinkTo to) {
   return site;
 }
 
+// By hand, as there are several to each block: the assembler would note the jump, to relocate it.
 void Emission::Leave(LeaveSite& site) {
-  LoadImmediate(kTemp1, reinterpret_cast<uint64_t>(&site));
-  assembler_.jmp(trampolines_.leave);
+  struct [[gnu::packed]] Code {
+    uint8_t mov_r11[2] = {0x49, 0xbb};
+    uint64_t site;
+    uint8_t jmp = 0xe9;
+    int32_t distance;
+  };
+  const uint64_t end = base_ + assembler_.offset() + sizeof(Code);
+  const Code code{.site = reinterpret_cast<uint64_t>(&site),
+                  .distance = static_cast<int32_t>(trampolines_.leave - end)};
+  assembler_.embed(&code, sizeof(code));
 }
 
 void Emission::EmitLater() {

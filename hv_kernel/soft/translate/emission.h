@@ -84,6 +84,8 @@ class Emission {
   void Begin(const RunInstruction& instruction, const Context& context);
   const Decoded& decoded() const { return *decoded_; }
   const Instruction& insn() const { return decoded_->compact; }
+  // .handler == nullptr: it is re-encoded.
+  const HandlerInfo& handler() const { return handler_; }
   std::span<const uint8_t> bytes() const { return {decoded_->bytes, insn().length}; }
   uint64_t rip() const { return rip_; }
   uint64_t next_rip() const { return WrapRip(rip_ + insn().length); }
@@ -99,7 +101,7 @@ class Emission {
   // Of a direct jump to `rip`.
   LeaveSite& NewLinkSite(uint64_t rip, LinkTo to);
   // Of the instruction in hand.
-  LeaveSite& NewHandlerSite(const HandlerInfo& handler);
+  LeaveSite& NewHandlerSite();
   void Leave(LeaveSite& site);
   // Emits `code` after the end of the block, for what is rarely executed.
   template <typename Code>
@@ -176,8 +178,10 @@ class Emission {
   const Mode mode_;
   const uint64_t block_rip_;
   const uint32_t page_offset_;
+  uint64_t base_ = 0;  // where the code executes
   asmjit::x86::Assembler& assembler_;
   const Decoded* decoded_ = nullptr;
+  HandlerInfo handler_;
   uint64_t rip_ = 0;
   bool flags_live_ = true;
   bool followed_ = false;

@@ -1,7 +1,6 @@
 #include "hv_kernel/soft/translate/flag_liveness.h"
 
 #include "hv_kernel/soft/cpu.h"
-#include "hv_kernel/soft/system/instructions.h"
 #include "hv_kernel/soft/translate/families.h"
 
 namespace hv::soft {
@@ -33,8 +32,7 @@ bool WritesFlagsForSure(const Decoded& decoded) {
 
 }  // namespace
 
-std::vector<bool> FlagsLiveBefore(std::span<const RunInstruction> run, Mode mode) {
-  std::vector<bool> before(run.size());
+std::span<const bool> FlagLiveness::Before(std::span<const RunInstruction> run, Mode mode) {
   uint64_t live = kArithmeticFlags;
   for (size_t i = run.size(); i-- > 0;) {
     const Decoded& decoded = run[i].decoded;
@@ -47,12 +45,12 @@ std::vector<bool> FlagsLiveBefore(std::span<const RunInstruction> run, Mode mode
     }
     // Handlers see the whole of RFLAGS.
     const bool followed = i + 1 < run.size();
-    const bool handled = FindHandler(decoded.compact).handler != nullptr &&
-                         !RunsInline(decoded.compact, mode, followed);
+    const bool handled =
+        run[i].handler.handler != nullptr && !RunsInline(decoded.compact, mode, followed);
     if (handled || decoded.zydis.mnemonic == ZYDIS_MNEMONIC_PUSHFQ) live = kArithmeticFlags;
-    before[i] = live != 0;
+    before_[i] = live != 0;
   }
-  return before;
+  return std::span(before_).first(run.size());
 }
 
 }  // namespace hv::soft

@@ -3,13 +3,12 @@
 #include <algorithm>
 #include <cstring>
 
-#include "hv_kernel/soft/system/instructions.h"
 #include "hv_kernel/soft/translate/families.h"
 
 namespace hv::soft {
 namespace {
 
-constexpr size_t kLongest = 64, kLongestLoop = 128;
+constexpr size_t kLongest = 64, kLongestLoop = kLongestRun;
 constexpr size_t kTurns = 4;
 
 size_t Longest(Mode mode) { return mode.single() ? 1 : mode.loop() ? kLongestLoop : kLongest; }
@@ -31,8 +30,9 @@ bool IsDirectJump(const Decoded& decoded) {
          decoded.compact.operands[0].kind == Operand::Kind::kImmediate;
 }
 
-bool EndsStraightRun(const Decoded& decoded, Mode mode) {
-  if (FindHandler(decoded.compact).handler != nullptr) {
+bool EndsStraightRun(const RunInstruction& instruction, Mode mode) {
+  const Decoded& decoded = instruction.decoded;
+  if (instruction.handler.handler != nullptr) {
     const bool other_tlb = mode.smap() && (decoded.zydis.mnemonic == ZYDIS_MNEMONIC_CLAC ||
                                            decoded.zydis.mnemonic == ZYDIS_MNEMONIC_STAC);
     return other_tlb || !RunsInline(decoded.compact, mode, /*followed=*/true);
@@ -88,6 +88,7 @@ Run::Step Run::DecodeOne(const Decoder& decoder, const CodeBytes& bytes, Mode mo
     return Step::kStop;
   }
   std::memcpy(decoded.bytes, encoded, decoded.compact.length);
+  instruction.handler = FindHandler(decoded.compact);
   instruction.offset = at_;
   at_ += decoded.compact.length;
   bytes_ = std::max(bytes_, at_);
@@ -97,7 +98,7 @@ Run::Step Run::DecodeOne(const Decoder& decoder, const CodeBytes& bytes, Mode mo
 // Moves on behind the instruction decoded last.
 bool Run::GoesOn(Mode mode, size_t page_bytes) {
   RunInstruction& last = instructions_.back();
-  if (!EndsStraightRun(last.decoded, mode)) {
+  if (!EndsStraightRun(last, mode)) {
     last.onward = Onward::kNext;
     return true;
   }

@@ -1,11 +1,13 @@
 // The guest instructions that one block is made from, in the order in which it executes them.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <span>
 #include <vector>
 
 #include "hv_kernel/soft/decoder.h"
+#include "hv_kernel/soft/system/instructions.h"
 #include "hv_kernel/soft/translate/block.h"
 
 namespace hv::soft {
@@ -17,6 +19,8 @@ struct CodeBytes {
   std::span<const uint8_t> second;
 };
 
+inline constexpr size_t kLongestRun = 128;  // instructions
+
 // Where the run goes on after an instruction.
 enum class Onward : uint8_t {
   kOut,    // nowhere: it is the last
@@ -26,6 +30,7 @@ enum class Onward : uint8_t {
 
 struct RunInstruction {
   Decoded decoded;
+  HandlerInfo handler;  // of `decoded`
   uint32_t offset = 0;  // from the block's first byte
   Onward onward = Onward::kOut;
 };

@@ -12,7 +12,9 @@
 // (code_exchange.h): behind a probe for writing, an access that misses ends the block.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -36,7 +38,45 @@ struct SharedProbe {
   MemoryUse use = MemoryUse::kRead;
 };
 
-// For each instruction of a block.
-std::vector<SharedProbe> ShareProbes(std::span<const RunInstruction> run, Mode mode);
+class ProbeSharing {
+ public:
+  // For each instruction of a block. Valid until the next call.
+  std::span<const SharedProbe> Plan(std::span<const RunInstruction> run, Mode mode);
+
+ private:
+  // The accesses by one address, as long as its registers are only moved by constants.
+  struct Group {
+    uint8_t base;
+    uint8_t index;
+    uint8_t scale;
+    bool open = true;
+    bool writes;
+    uint32_t members = 1;
+    int64_t moved = 0;  // how far the address has come since the first
+    int64_t low;        // relative to the first one's base + index * scale
+    int64_t high;
+  };
+  struct Noted {
+    size_t instruction;
+    size_t group;
+    NearAccess::Part part;
+    int64_t offset;  // as Group::low
+  };
+
+  static bool Join(Group& group, const NearAccess& access);
+  void Note(size_t instruction, const NearAccess& access);
+  void Follow(const Decoded& decoded);
+  void Moved(uint8_t reg, std::optional<int64_t> step);
+  void Divide(size_t instruction);
+  void AssignSlots();
+  void MarkMissesThatEnd();
+
+  // Kept from one block to the next for their memory.
+  std::vector<SharedProbe> plan_;
+  std::vector<Noted> accesses_;
+  std::vector<Group> groups_;
+  std::vector<size_t> parts_;
+  std::vector<uint8_t> slot_of_group_;
+};
 
 }  // namespace hv::soft

@@ -16,11 +16,13 @@ class SharedProbesTest : public testing::Test {
     Block block;
     block.mode = mode;
     EXPECT_EQ(run_.Decode(decoder_, {.first = code, .second = {}}, block), soft::Run::Result::kOk);
-    return ShareProbes(run_.instructions(), mode);
+    const auto plan = sharing_.Plan(run_.instructions(), mode);
+    return {plan.begin(), plan.end()};
   }
 
   const Decoder decoder_;
   soft::Run run_;
+  ProbeSharing sharing_;
 };
 
 TEST_F(SharedProbesTest, TheFirstProbesForTheWholeRange) {
@@ -55,6 +57,17 @@ TEST_F(SharedProbesTest, StackAccessesFollowTheStackPointer) {
   EXPECT_EQ(plan[5].reach, 32);
 }
 
+TEST_F(SharedProbesTest, AnIndexThatIsMovedMovesByItsScale) {
+  // mov [rdi + rax * 4], edx; add rax, 2; mov ecx, [rdi + rax * 4 + 4]; dec rdi;
+  // mov cl, [rdi + rax * 4]
+  const auto plan = Share({0x89, 0x14, 0x87, 0x48, 0x83, 0xc0, 2, 0x8b, 0x4c, 0x87, 4, 0x48, 0xff,
+                           0xcf, 0x8a, 0x0c, 0x87});
+  EXPECT_EQ(plan[0].bytes, 16u);
+  EXPECT_EQ(plan[0].reach, 0);
+  EXPECT_EQ(plan[2].reach, 12);
+  EXPECT_EQ(plan[4].reach, 7);
+}
+
 TEST_F(SharedProbesTest, AChangedRegisterEndsIt) {
   // mov eax, [rbx]; mov rbx, [rbx + 8]; mov eax, [rbx]: the last one is by another address
   const auto plan = Share({0x8b, 0x03, 0x48, 0x8b, 0x5b, 8, 0x8b, 0x03});
@@ -63,9 +76,9 @@ TEST_F(SharedProbesTest, AChangedRegisterEndsIt) {
   EXPECT_EQ(plan[2].part, Part::kNone);
 }
 
-TEST_F(SharedProbesTest, AnIndexThatMovesEndsIt) {
-  // mov eax, [rbx + rcx]; inc rcx; mov eax, [rbx + rcx]
-  const auto plan = Share({0x8b, 0x04, 0x0b, 0x48, 0xff, 0xc1, 0x8b, 0x04, 0x0b});
+TEST_F(SharedProbesTest, AChangedIndexEndsIt) {
+  // mov eax, [rbx + rcx]; mov rcx, rdx; mov eax, [rbx + rcx]
+  const auto plan = Share({0x8b, 0x04, 0x0b, 0x48, 0x89, 0xd1, 0x8b, 0x04, 0x0b});
   EXPECT_EQ(plan[0].part, Part::kNone);
   EXPECT_EQ(plan[2].part, Part::kNone);
 }

@@ -35,7 +35,7 @@ void LoadFlags(x86::Assembler& a, const x86::Gp& rflags, const x86::Gp& temp) {
 
 // To the handler of the instruction in hand, flags as on the stack of the host.
 void EmitFallback(Emission& e, const asmjit::Label& label) {
-  LeaveSite& site = e.NewHandlerSite(FindHandler(e.insn()));
+  LeaveSite& site = e.NewHandlerSite();
   e.Later([&e, &site, label] {
     e.a().bind(label);
     e.a().popfq();

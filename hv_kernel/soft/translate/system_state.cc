@@ -42,7 +42,7 @@ void ChangeBit(Emission& e, uint64_t bit, bool set) {
 // that might be followed by something else than that instruction.
 void EmitSti(Emission& e) {
   x86::Assembler& a = e.a();
-  LeaveSite& site = e.NewHandlerSite(FindHandler(e.insn()));
+  LeaveSite& site = e.NewHandlerSite();
   const asmjit::Label go_on = a.newLabel();
   a.mov(CpuField(offsetof(Cpu, saved_rcx)), x86::rcx);
   a.movzx(x86::ecx, CpuField(offsetof(Cpu, want_interrupt_window), 1));

@@ -31,11 +31,9 @@ void Translator::EmitInstruction(Emission& e, bool& ended) {
   if (emitted == Emitted::kNot) emitted = EmitTimeStamp(e);
   if (emitted == Emitted::kNot) emitted = EmitSystemState(e);
   if (emitted == Emitted::kNot) emitted = EmitSystemCall(e);
-  if (emitted == Emitted::kNot) {
-    if (const HandlerInfo handler = FindHandler(e.insn()); handler.handler != nullptr) {
-      e.Leave(e.NewHandlerSite(handler));
-      emitted = Emitted::kEnds;
-    }
+  if (emitted == Emitted::kNot && e.handler().handler != nullptr) {
+    e.Leave(e.NewHandlerSite());
+    emitted = Emitted::kEnds;
   }
   if (emitted == Emitted::kNot) emitted = EmitBranch(e);
   if (emitted == Emitted::kNot) emitted = EmitStack(e);
@@ -63,8 +61,8 @@ void Translator::EmitInstruction(Emission& e, bool& ended) {
 bool Translator::Translate(const CodeBytes& bytes, Block& block) {
   if (run_.Decode(decoder_, bytes, block) == Run::Result::kNeedsNextPage) return false;
   const std::span<const RunInstruction> run = run_.instructions();
-  const std::vector<bool> live = FlagsLiveBefore(run, block.mode);
-  const std::vector<SharedProbe> shared = ShareProbes(run, block.mode);
+  const std::span<const bool> live = flag_liveness_.Before(run, block.mode);
+  const std::span<const SharedProbe> shared = probe_sharing_.Plan(run, block.mode);
   const uint64_t sites = records_.sites.end();
   const uint64_t links = records_.links.end();
   const uint64_t handled = records_.handled.end();

@@ -8,7 +8,9 @@
 #include "hv_kernel/soft/translate/block.h"
 #include "hv_kernel/soft/translate/code_memory.h"
 #include "hv_kernel/soft/translate/emission.h"
+#include "hv_kernel/soft/translate/flag_liveness.h"
 #include "hv_kernel/soft/translate/run.h"
+#include "hv_kernel/soft/translate/shared_probes.h"
 #include "hv_kernel/soft/translate/translation_records.h"
 
 namespace hv::soft {
@@ -37,6 +39,8 @@ class Translator {
   TranslationRecords& records_;
   Decoder decoder_;
   Run run_;
+  FlagLiveness flag_liveness_;
+  ProbeSharing probe_sharing_;
   EmissionMemory emission_memory_;
   uint64_t instructions_ = 0;
 };
