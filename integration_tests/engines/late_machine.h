@@ -87,6 +87,8 @@ class LateMachine : public soft::TestMemory {
           if (at_late_exit) at_late_exit();
         } else if (exit.reason == ExitReason::kPortWrite && exit.address == kCountedPort) {
           ++machine_.counted_exits;
+        } else if (exit.reason == ExitReason::kAttention && attention.load() == 0) {
+          ++looks_for_nothing;  // brought out for what is late
         } else {
           return exit;
         }
@@ -97,6 +99,7 @@ class LateMachine : public soft::TestMemory {
     VcpuEngine& engine() { return *engine_; }
 
     std::atomic<uint32_t> attention{0};
+    uint64_t looks_for_nothing = 0;
     std::function<void()> at_late_exit;  // where a late write left the guest as any
 
    private:
