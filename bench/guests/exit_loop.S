@@ -18,7 +18,7 @@
 #define APIC_END_OF_INTERRUPT 0xfee000b0
 
 /* As exit_loop.py has it. */
-#define ACCESSES 20000
+#define ACCESSES 5000
 
   MULTIBOOT_HEADER
 

@@ -17,7 +17,7 @@
 
 namespace {
 
-constexpr int kExits = 20000;
+constexpr int kExits = 5000;
 constexpr uint64_t kRamBytes = 0x10000, kEntry = 0x1000, kAbsent = 0x200000;
 constexpr uint16_t kPort = 0x80;
 
