@@ -20,7 +20,7 @@ class FakeStateAccess : public service::StateAccess {
   void Look(const std::function<void(const void*)>& look) override { look(&state); }
   absl::Status Change(const std::function<absl::Status(void*)>& change) override {
     State copy = state;
-    const absl::Status status = change(&copy);
+    absl::Status status = change(&copy);
     if (before_commit) before_commit();
     if (status.ok() && !dies_before_commit) state = copy;
     return status;
