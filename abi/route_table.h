@@ -11,6 +11,13 @@ enum hv_space { HV_SPACE_PORT = 0, HV_SPACE_MMIO = 1 };
 
 /* Writes inside a posted route are not answered; their order is kept by the ring. */
 #define HV_ROUTE_POSTED_WRITES 1u
+/* Beside POSTED_WRITES: a write may reach the service some milliseconds late, but never after what
+ * the same vCPU asks of anybody next. So it need not leave the guest by itself. A reader that does
+ * not know the flag posts at once. */
+#define HV_ROUTE_LATE_WRITES 2u
+/* Alone: writes have no effect but being counted, by hv_kernel, and no message tells of them. Reads
+ * go to `endpoint`. To a reader that does not know the flag they are writes as any other. */
+#define HV_ROUTE_COUNTED_WRITES 4u
 
 /* One range [first, last], both inclusive, answered by `endpoint`. */
 struct hv_route {
@@ -74,9 +81,9 @@ HV_OFFSET(hv_route_table, slots, 8256);
 
 /* Dirty log: one bit a page of the RAM segment, set with a relaxed atomic OR by whoever writes
  * guest RAM, cleared by mmu_svc with an atomic AND of what it has handed on. A bit is set before
- * the page is written, or, where hardware notes what is written, when the vCPU leaves the guest; who
- * writes through something that remembers rights (a TLB) sets it anew once it has been told that a
- * new round begins (KernelControl.ReloadMap). The words follow the 64-byte header. */
+ * the page is written, or, where hardware notes what is written, when the vCPU leaves the guest;
+ * who writes through something that remembers rights (a TLB) sets it anew once it has been told
+ * that a new round begins (KernelControl.ReloadMap). The words follow the 64-byte header. */
 struct hv_dirty_log {
   struct hv_segment_header header;
   uint64_t pages;

@@ -10,7 +10,7 @@
  * other, naming both. */
 #define HV_ABI_MAJOR 4u
 /* Raised when something is added that an older peer may ignore. */
-#define HV_ABI_MINOR 0u
+#define HV_ABI_MINOR 1u
 
 /* Every segment starts with these sixteen bytes.
  *

@@ -55,6 +55,12 @@ std::string Failure(const hv::v1::Translation& walk) {
   }
 }
 
+const char* RouteNote(const hv::v1::MemoryRoute& route) {
+  if (route.counted_writes()) return "counted writes";
+  if (route.late_writes()) return "posted writes, late";
+  return route.posted_writes() ? "posted writes" : "";
+}
+
 std::string Rights(const hv::v1::Translation& walk) {
   std::string rights = walk.user() ? "user" : "supervisor";
   absl::StrAppend(&rights, walk.writable() ? ", read/write" : ", read-only",
@@ -81,7 +87,7 @@ std::string ShowMemory(const hv::v1::GuestMemory& memory) {
   for (const auto& route : memory.routes()) {
     routes.Add({ShowSpan(route.first(), route.last()),
                 route.space() == hv::v1::ROUTE_SPACE_PORT ? "port" : "MMIO", route.service(),
-                route.posted_writes() ? "posted writes" : ""});
+                RouteNote(route)});
   }
   std::string text = absl::StrCat(regions.Show(), "\n", routes.Show(), "\n");
   const auto line = [&](const char* label, const std::string& value) {

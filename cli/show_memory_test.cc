@@ -26,6 +26,13 @@ TEST(ShowMemoryTest, TheMapIsTwoTablesAndItsCounters) {
   route.set_last(0x3f8);
   route.set_service("serial_svc");
   route.set_posted_writes(true);
+  auto late = route;
+  late.set_late_writes(true);
+  *memory.add_routes() = late;
+  auto counted = memory.routes(0);
+  counted.set_posted_writes(false);
+  counted.set_counted_writes(true);
+  *memory.add_routes() = counted;
   memory.set_allocated_bytes(12 << 10);
   memory.set_hole_reads(11);
   memory.set_hole_writes(12);
@@ -39,6 +46,8 @@ TEST(ShowMemoryTest, TheMapIsTwoTablesAndItsCounters) {
             "\n"
             "ANSWERED  SPACE  BY          NOTE\n"
             "0x3f8     port   serial_svc  posted writes\n"
+            "0x3f8     port   serial_svc  posted writes, late\n"
+            "0x3f8     port   serial_svc  counted writes\n"
             "\n"
             "touched           12 KiB of 64.2 MiB\n"
             "hole reads        11\n"

@@ -91,7 +91,7 @@ std::string ShowStats(const hv::v1::GetMachineStatsResponse& stats,
   by_vcpu("POSTED TO", [](const Vcpu& vcpu) -> const Counters& { return vcpu.posted(); });
   by_vcpu("REFUSED", [](const Vcpu& vcpu) -> const Counters& { return vcpu.refused(); });
   const auto events = [](const hv::v1::GetMachineStatsResponse& from) {
-    Sums sums;
+    Sums sums{{"counted writes", from.counted_writes()}};
     for (const auto& vcpu : from.vcpus()) {
       sums["interrupts"] += vcpu.interrupts();
       sums["NMIs"] += vcpu.nmis();

@@ -72,6 +72,14 @@ TEST(ShowTest, StatsAreSummedSortedAndWithoutZeros) {
   EXPECT_FALSE(Contains(text, "cr8_write"));
 }
 
+TEST(ShowTest, CountedWritesAreTheMachines) {
+  auto stats = Stats(10, 500);
+  EXPECT_FALSE(Contains(ShowStats(stats, nullptr, 0, false), "counted writes"));
+  stats.set_counted_writes(12);
+  const std::string text = ShowStats(stats, nullptr, 0, false);
+  EXPECT_TRUE(Contains(text, "counted writes     12\n")) << text;
+}
+
 TEST(ShowTest, WhatTheEngineCountsIsShownByItself) {
   auto stats = Stats(10, 500);
   auto& blocks = *stats.add_engine_counters();

@@ -1,6 +1,7 @@
 #include "hv_kernel/access.h"
 
 #include "abi/message.h"
+#include "hv_kernel/access_payload.h"
 
 namespace hv {
 namespace {
@@ -9,8 +10,6 @@ using service::Outgoing;
 using service::Payload;
 
 constexpr uint32_t kVcpuService = HV_ENDPOINT(HV_ROLE_VCPU, 0);
-
-uint64_t AllOnes(uint8_t width) { return width >= 8 ? UINT64_MAX : (1ull << (8 * width)) - 1; }
 
 template <typename T>
 Payload Pack(const T& value) {
@@ -23,17 +22,6 @@ T Unpack(const Payload& payload) {
   static_assert(sizeof(T) <= sizeof(Payload));
   std::memcpy(&value, payload.data(), sizeof(T));
   return value;
-}
-
-Payload PackAccess(hv_space space, const Exit& exit) {
-  // By words, width and space in one: a cell is copied by words, and a load of one waits for stores
-  // of parts of it to leave the store buffer.
-  static_assert(offsetof(hv_access, width) == 16 && offsetof(hv_access, space) == 17);
-  const uint64_t words[] = {exit.address, exit.data & AllOnes(exit.width),
-                            exit.width | uint64_t{static_cast<uint8_t>(space)} << 8};
-  Payload payload{};
-  std::memcpy(payload.data(), words, sizeof(words));
-  return payload;
 }
 
 AccessServer::MachineEvent EventOf(const hv_access_done& done) {
@@ -85,6 +73,10 @@ AccessServer::Result AccessServer::Read(hv_space space, const Exit& exit, VcpuEn
 
 AccessServer::Result AccessServer::Write(hv_space space, const Exit& exit) {
   const Destination to = router_.Find(space, exit.address);
+  if (to.counted_writes) {
+    statistics_.counted_writes.Add();
+    return Result::kGoOn;
+  }
   Line* line = lines_.Find(to.endpoint);
   if (line == nullptr) return Result::kGoOn;
   const Payload payload = PackAccess(space, exit);

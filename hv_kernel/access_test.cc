@@ -1,5 +1,6 @@
 #include "hv_kernel/access.h"
 
+#include <algorithm>
 #include <memory>
 #include <utility>
 
@@ -28,7 +29,9 @@ class AccessTest : public testing::Test {
     std::swap(table->routes[0], table->routes[1]);
     std::swap(table->routes[1], table->routes[2]);
     table->routes[3] = {0x2000, 0x2000, HV_ENDPOINT(HV_ROLE_SERIAL, 3), HV_SPACE_PORT, 0, 0};
-    table->route_count = 4;
+    table->routes[4] = {0x80, 0x80, kMmu, HV_SPACE_PORT, HV_ROUTE_COUNTED_WRITES, 0};
+    std::rotate(table->routes, table->routes + 4, table->routes + 5);
+    table->route_count = 5;
     EXPECT_TRUE(router_.Load(*table).ok());
     serial_ = Add(kSerial);
     power_ = Add(kPower);
@@ -82,6 +85,19 @@ TEST_F(AccessTest, APostedWriteIsNotAwaited) {
 TEST_F(AccessTest, OtherWritesAreAwaited) {
   Serve(ExitReason::kPortWrite, 0x3f9, 1, 1);
   EXPECT_EQ(serial_->seen.at(0).kind, HV_KIND_WRITE);
+}
+
+TEST_F(AccessTest, ACountedWriteIsNoMessage) {
+  EXPECT_EQ(Serve(ExitReason::kPortWrite, 0x80, 1, 0x42), AccessServer::Result::kGoOn);
+  EXPECT_TRUE(mmu_->seen.empty());
+  EXPECT_EQ(statistics_.counted_writes.value(), 1u);
+}
+
+TEST_F(AccessTest, AReadOfACountedRouteIsAnswered) {
+  mmu_->Answer(hv_access_done{.data = UINT64_MAX});
+  Serve(ExitReason::kPortRead, 0x80, 1);
+  EXPECT_EQ(vcpu_.read, 0xffu);
+  EXPECT_EQ(statistics_.counted_writes.value(), 0u);
 }
 
 TEST_F(AccessTest, HolesGoToTheOwnerOfMemory) {

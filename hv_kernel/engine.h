@@ -47,6 +47,17 @@ struct Exit {
   uint64_t data = 0;
 };
 
+// Where an engine hands over the late writes that did not leave the guest by themselves
+// (Engine::SetRoutes). On the thread that calls the vCPU, inside that call.
+class LateWriteSink {
+ public:
+  virtual ~LateWriteSink() = default;
+  // `writes`, kPortWrite and kMmioWrite, in the order in which they were made. An engine may not
+  // know by whom: `anyones`, by this vCPU or another. When this returns, nothing that the vCPUs
+  // that made them ask for next can overtake them.
+  virtual void Serve(std::span<const Exit> writes, bool anyones) = 0;
+};
+
 // One guest CPU. All calls from the one thread that runs it.
 //
 // Extended state (x87, SSE, AVX, MXCSR) takes longer to save and restore than the rest of an exit.
@@ -108,6 +119,8 @@ struct VcpuConfig {
   // (abi/vcpu_page.h has the order of loads and stores). May be null.
   std::atomic<uint32_t>* inside = nullptr;
   std::span<const hv_cpuid_entry> cpuid;  // outlives the engine
+  // Null: SetRoutes is given no route with late writes.
+  LateWriteSink* late_writes = nullptr;
 };
 
 // One machine. Thread-safe where not said otherwise.
@@ -126,6 +139,15 @@ class Engine {
   // vCPU is inside Run().
   virtual absl::Status SetMemory(std::span<const hv_memory_slot> slots, std::span<std::byte> ram,
                                  std::atomic<uint64_t>* dirty_log) = 0;
+
+  // The routes of the map, valid (Router). Writes inside those with HV_ROUTE_LATE_WRITES need not
+  // leave the guest one by one: they may come out by LateWriteSink instead, before anything else
+  // that the vCPU that made them leaves for, and some milliseconds after they were made at the
+  // latest. Of those inside routes with HV_ROUTE_COUNTED_WRITES the engine may keep the count
+  // itself (CountedWrites). What it does not, leaves the guest as any write. On an error all do.
+  // REQUIRES: no vCPU is inside Run().
+  virtual absl::Status SetRoutes(std::span<const hv_route>) { return absl::OkStatus(); }
+  virtual uint64_t CountedWrites() const { return 0; }
 
   virtual absl::StatusOr<std::unique_ptr<VcpuEngine>> CreateVcpu(const VcpuConfig& config) = 0;
 

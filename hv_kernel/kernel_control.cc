@@ -122,7 +122,9 @@ grpc::Status KernelControl::GetStats(grpc::ServerContext*, const hv::v1::KernelG
     to.set_name(counter.name);
     to.set_value(counter.value);
   }
+  uint64_t counted = machine_.engine().CountedWrites();
   for (const Statistics* from : machine_.statistics()) {
+    counted += from->counted_writes.value();
     auto& to = *response->add_vcpus();
     for (size_t i = 0; i < kExitReasons; ++i) {
       auto& exits = *to.add_exits();
@@ -140,6 +142,7 @@ grpc::Status KernelControl::GetStats(grpc::ServerContext*, const hv::v1::KernelG
       refused.set_value(from->refused[refusal].value());
     }
   }
+  response->set_counted_writes(counted);
   return grpc::Status::OK;
 }
 

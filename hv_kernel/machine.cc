@@ -9,6 +9,7 @@
 #include "hv_kernel/halt_sleep.h"
 #include "hv_kernel/kick_watch.h"
 #include "hv_kernel/kvm/kvm_engine.h"
+#include "hv_kernel/late_write_server.h"
 #include "hv_kernel/reset_state.h"
 #include "hv_kernel/ring_line.h"
 #include "hv_kernel/soft/soft_engine.h"
@@ -21,6 +22,7 @@ struct Machine::Vcpu {
   hv_wake* wake = nullptr;
   Statistics statistics;
   LineMap lines;
+  std::unique_ptr<LateWriteServer> late_writes;
   std::unique_ptr<HaltSleep> halt;
   std::unique_ptr<VcpuEngine> engine;
   std::unique_ptr<VcpuLoop> loop;
@@ -126,13 +128,15 @@ absl::Status Machine::MakeVcpu(const service::Attachment& attachment, uint32_t i
     return absl::InvalidArgumentError(
         absl::StrCat("manifest: vCPU ", index, " has no channel to vcpu_svc or mmu_svc"));
   }
+  vcpu->late_writes = std::make_unique<LateWriteServer>(router_, vcpu->lines, vcpu->statistics);
   // Now, while the process may still make executable memory. The CPUID table is filled at Start.
   auto engine = engine_->CreateVcpu(
       {.index = index,
        .apic_id = index,
        .attention = reinterpret_cast<const std::atomic<uint32_t>*>(&vcpu->page->attention),
        .inside = reinterpret_cast<std::atomic<uint32_t>*>(&vcpu->page->inside),
-       .cpuid = cpuid_copy_});
+       .cpuid = cpuid_copy_,
+       .late_writes = vcpu->late_writes.get()});
   if (!engine.ok()) return engine.status();
   vcpu->engine = *std::move(engine);
   vcpus_.push_back(std::move(vcpu));
@@ -145,6 +149,7 @@ absl::Status Machine::LoadMap() {
   if (auto status = engine_->SetMemory(next.memory(), ram_, dirty_log_); !status.ok()) {
     return status;
   }
+  if (auto status = engine_->SetRoutes(next.routes()); !status.ok()) return status;
   router_ = std::move(next);
   return absl::OkStatus();
 }

@@ -30,6 +30,14 @@ uint32_t LoadGeneration(const hv_route_table& shared) {
   return std::atomic_ref<uint32_t>(word).load(std::memory_order_acquire);
 }
 
+// Flags that are not known are a newer mmu_svc's, and may be ignored (HV_ABI_MINOR).
+bool IsConsistent(uint16_t flags) {
+  const bool posted = (flags & HV_ROUTE_POSTED_WRITES) != 0;
+  const bool late = (flags & HV_ROUTE_LATE_WRITES) != 0;
+  const bool counted = (flags & HV_ROUTE_COUNTED_WRITES) != 0;
+  return (posted || !late) && !(posted && counted);
+}
+
 absl::Status CheckRoutes(const std::vector<hv_route>& routes, uint64_t last_address,
                          const char* space) {
   for (size_t i = 0; i < routes.size(); ++i) {
@@ -38,6 +46,11 @@ absl::Status CheckRoutes(const std::vector<hv_route>& routes, uint64_t last_addr
       return absl::InvalidArgumentError(absl::StrCat("route table: ", space, " route ", i,
                                                      " is [0x", absl::Hex(route.first), ", 0x",
                                                      absl::Hex(route.last), "], not a range"));
+    }
+    if (!IsConsistent(route.flags)) {
+      return absl::InvalidArgumentError(absl::StrCat(
+          "route table: ", space, " route ", i, " has flags 0x", absl::Hex(route.flags),
+          ": late writes are posted, counted ones are neither"));
     }
     if (i > 0 && routes[i - 1].last >= route.first) {
       return absl::InvalidArgumentError(
@@ -107,8 +120,9 @@ absl::Status Router::Adopt(const hv_route_table& copy) {
     std::fill(port_index_.begin() + ports[i].first, port_index_.begin() + ports[i].last + 1,
               static_cast<uint8_t>(i));
   }
-  ports_ = std::move(ports);
-  mmio_ = std::move(mmio);
+  port_routes_ = ports.size();
+  routes_ = std::move(ports);
+  routes_.insert(routes_.end(), mmio.begin(), mmio.end());
   memory_.assign(copy.slots, copy.slots + copy.slot_count);
   generation_ = copy.generation;
   return absl::OkStatus();

@@ -10,10 +10,11 @@
 
 namespace hv {
 
-// Where an access goes and whether its writes are answered.
+// Where an access goes and what becomes of a write (abi/route_table.h).
 struct Destination {
   uint32_t endpoint = 0;  // abi/endpoint.h
   bool posted_writes = false;
+  bool counted_writes = false;
 };
 
 // Copied once, validated, then used by every vCPU without a lock: a Router is immutable after Load.
@@ -29,6 +30,7 @@ class Router {
   Destination Find(hv_space space, uint64_t address) const;
 
   uint32_t generation() const { return generation_; }
+  const std::vector<hv_route>& routes() const { return routes_; }
   const std::vector<hv_memory_slot>& memory() const { return memory_; }
 
  private:
@@ -38,9 +40,9 @@ class Router {
   static_assert(HV_MAX_ROUTES <= 256);
 
   uint32_t generation_ = 0;
-  std::vector<hv_route> mmio_;  // sorted by first
-  std::vector<hv_route> ports_;
-  std::array<uint8_t, 65536> port_index_{};  // index into ports_, or kHole
+  std::vector<hv_route> routes_;  // ports, then memory; sorted by first
+  size_t port_routes_ = 0;
+  std::array<uint8_t, 65536> port_index_{};  // index into routes_, or kHole
   std::vector<hv_memory_slot> memory_;
 };
 

@@ -15,15 +15,17 @@ Destination Router::Find(hv_space space, uint64_t address) const {
   const hv_route* route = nullptr;
   if (space == HV_SPACE_PORT) {
     const uint8_t index = address <= 0xffff ? port_index_[address] : kHole;
-    if (index != kHole) route = &ports_[index];
+    if (index != kHole) route = &routes_[index];
   } else {
-    auto after = std::upper_bound(mmio_.begin(), mmio_.end(), address,
-                                  [](uint64_t a, const hv_route& r) { return a < r.first; });
-    if (after != mmio_.begin() && address <= std::prev(after)->last) route = &*std::prev(after);
+    const auto begin = routes_.begin() + static_cast<ptrdiff_t>(port_routes_);
+    const auto after = std::upper_bound(begin, routes_.end(), address,
+                                        [](uint64_t a, const hv_route& r) { return a < r.first; });
+    if (after != begin && address <= std::prev(after)->last) route = &*std::prev(after);
   }
   if (route == nullptr) return kHoleDestination;
   return {.endpoint = route->endpoint,
-          .posted_writes = (route->flags & HV_ROUTE_POSTED_WRITES) != 0};
+          .posted_writes = (route->flags & HV_ROUTE_POSTED_WRITES) != 0,
+          .counted_writes = (route->flags & HV_ROUTE_COUNTED_WRITES) != 0};
 }
 
 }  // namespace hv

@@ -66,6 +66,31 @@ TEST_F(RouterTest, SaysWhichWritesArePosted) {
   EXPECT_FALSE(router_.Find(HV_SPACE_PORT, 0x3f9).posted_writes);
 }
 
+TEST_F(RouterTest, SaysWhichWritesAreCounted) {
+  AddRoute(HV_SPACE_PORT, 0x80, 0x80, kMmu, HV_ROUTE_COUNTED_WRITES);
+  ASSERT_TRUE(router_.Load(*table_).ok());
+  EXPECT_TRUE(router_.Find(HV_SPACE_PORT, 0x80).counted_writes);
+  EXPECT_EQ(router_.Find(HV_SPACE_PORT, 0x80).endpoint, kMmu) << "who answers reads";
+  EXPECT_FALSE(router_.Find(HV_SPACE_PORT, 0x81).counted_writes);
+}
+
+TEST_F(RouterTest, RefusesFlagsThatContradictEachOther) {
+  AddRoute(HV_SPACE_PORT, 0x3f8, 0x3f8, kSerial);
+  for (const uint16_t flags : {HV_ROUTE_LATE_WRITES, HV_ROUTE_LATE_WRITES | HV_ROUTE_COUNTED_WRITES,
+                               HV_ROUTE_POSTED_WRITES | HV_ROUTE_COUNTED_WRITES}) {
+    table_->routes[0].flags = flags;
+    const absl::Status status = router_.Load(*table_);
+    EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << flags;
+    EXPECT_NE(status.message().find("port route 0 has flags 0x"), std::string::npos) << status;
+  }
+}
+
+TEST_F(RouterTest, FlagsOfANewerMinorAreIgnored) {
+  AddRoute(HV_SPACE_PORT, 0x3f8, 0x3f8, kSerial, HV_ROUTE_POSTED_WRITES | 0x100);
+  ASSERT_TRUE(router_.Load(*table_).ok());
+  EXPECT_TRUE(router_.Find(HV_SPACE_PORT, 0x3f8).posted_writes);
+}
+
 TEST_F(RouterTest, AnUnpublishedTableIsUnavailable) {
   table_->generation = 0;
   EXPECT_EQ(router_.Load(*table_).code(), absl::StatusCode::kUnavailable);

@@ -31,6 +31,7 @@ struct Statistics {
   std::array<Counter, kExitReasons> exits;      // by ExitReason
   std::array<Counter, HV_ROLE_COUNT> requests;  // answered, by role of the service
   std::array<Counter, HV_ROLE_COUNT> posted;    // posted writes, by role of the service
+  Counter counted_writes;                       // of routes that have their writes counted
   Counter interrupts;                           // maskable interrupts injected
   Counter nmis;
   Counter halts_slept;                            // halts that went to sleep in the host

@@ -10,6 +10,17 @@ namespace {
 
 constexpr uint32_t kKnownFlags = HV_MEMORY_READ_ONLY | HV_MEMORY_LOG_DIRTY | HV_MEMORY_PROTECTED;
 
+// The combinations that abi/route_table.h has.
+bool AreRouteFlags(uint16_t flags) {
+  switch (flags) {
+    case 0:
+    case HV_ROUTE_POSTED_WRITES:
+    case HV_ROUTE_POSTED_WRITES | HV_ROUTE_LATE_WRITES:
+    case HV_ROUTE_COUNTED_WRITES: return true;
+    default: return false;
+  }
+}
+
 absl::Status CheckRoutes(GuestMap& map) {
   std::sort(map.routes, map.routes + map.route_count, [](const hv_route& a, const hv_route& b) {
     return std::tie(a.space, a.first) < std::tie(b.space, b.first);
@@ -21,6 +32,11 @@ absl::Status CheckRoutes(GuestMap& map) {
       return absl::InvalidArgumentError(absl::StrCat("routes: [0x", absl::Hex(route.first), ", 0x",
                                                      absl::Hex(route.last), "] in space ",
                                                      route.space, " is no range"));
+    }
+    if (!AreRouteFlags(route.flags)) {
+      return absl::InvalidArgumentError(absl::StrCat(
+          "routes: flags 0x", absl::Hex(route.flags), " at 0x", absl::Hex(route.first),
+          ": writes are posted (1), posted and late (3), counted (4) or answered (0)"));
     }
     if (i > 0 && map.routes[i - 1].space == route.space && map.routes[i - 1].last >= route.first) {
       return absl::InvalidArgumentError(

@@ -62,6 +62,23 @@ TEST_F(GuestMapTest, RangesThatAreNoneAreRefused) {
   EXPECT_EQ(Complaint(), "routes: [0x0, 0x1] in space 2 is no range");
 }
 
+TEST_F(GuestMapTest, WritesOfARouteArePostedMayThenBeLateOrAreCounted) {
+  AddRoute(HV_SPACE_PORT, 0x3f8, 0x3f8);
+  for (const uint16_t flags : {0, 1, 3, 4}) {
+    map_.routes[0].flags = flags;
+    EXPECT_EQ(Complaint(), "") << flags;
+  }
+  for (const uint16_t flags : {2, 5, 6, 7, 8, 0x8001}) {
+    map_.routes[0].flags = flags;
+    EXPECT_NE(Complaint().find("at 0x3f8: writes are posted"), std::string::npos) << flags;
+  }
+  map_.routes[0].flags = HV_ROUTE_LATE_WRITES;
+  EXPECT_EQ(
+      Complaint(),
+      "routes: flags 0x2 at 0x3f8: writes are posted (1), posted and late (3), counted (4) or "
+      "answered (0)");
+}
+
 TEST_F(GuestMapTest, SlotsAreSortedByAddress) {
   AddSlot(0x100000000, kPageBytes, kPageBytes);
   AddSlot(0, kPageBytes, 0);

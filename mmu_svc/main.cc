@@ -10,6 +10,12 @@ namespace {
 
 using hv::service::Attachment;
 
+uint16_t FlagsOf(const hv::v1::Route& route) {
+  return static_cast<uint16_t>((route.posted_writes() ? HV_ROUTE_POSTED_WRITES : 0) |
+                               (route.late_writes() ? HV_ROUTE_LATE_WRITES : 0) |
+                               (route.counted_writes() ? HV_ROUTE_COUNTED_WRITES : 0));
+}
+
 absl::StatusOr<hv::mmu::GuestMap> ReadMap(const hv::v1::MmuServiceConfig& in) {
   hv::mmu::GuestMap map{};
   if (in.routes_size() > static_cast<int>(HV_MAX_ROUTES) ||
@@ -18,13 +24,9 @@ absl::StatusOr<hv::mmu::GuestMap> ReadMap(const hv::v1::MmuServiceConfig& in) {
                                                    in.memory_size(), " ranges are too many"));
   }
   for (const auto& route : in.routes()) {
-    const uint16_t flags = route.posted_writes() ? HV_ROUTE_POSTED_WRITES : 0;
-    map.routes[map.route_count++] = {route.first(),
-                                     route.last(),
-                                     route.endpoint(),
-                                     static_cast<uint16_t>(route.space()),
-                                     flags,
-                                     0};
+    map.routes[map.route_count++] = {route.first(),    route.last(),
+                                     route.endpoint(), static_cast<uint16_t>(route.space()),
+                                     FlagsOf(route),   0};
   }
   for (const auto& range : in.memory()) {
     map.slots[map.slot_count++] = {range.address(), range.bytes(), range.offset(),

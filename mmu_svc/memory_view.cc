@@ -53,6 +53,8 @@ void ShowMap(const State& state, hv::v1::GuestMemory& shown) {
     to.set_last(route.last);
     to.set_service(service::EndpointName(route.endpoint));
     to.set_posted_writes((route.flags & HV_ROUTE_POSTED_WRITES) != 0);
+    to.set_late_writes((route.flags & HV_ROUTE_LATE_WRITES) != 0);
+    to.set_counted_writes((route.flags & HV_ROUTE_COUNTED_WRITES) != 0);
   }
   shown.set_hole_reads(state.hole_reads);
   shown.set_hole_writes(state.hole_writes);

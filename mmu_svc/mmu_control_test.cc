@@ -20,7 +20,7 @@ class FakeStateAccess : public service::StateAccess {
   void Look(const std::function<void(const void*)>& look) override { look(&state); }
   absl::Status Change(const std::function<absl::Status(void*)>& change) override {
     State copy = state;
-    const absl::Status status = change(&copy);
+    absl::Status status = change(&copy);
     if (before_commit) before_commit();
     if (status.ok() && !dies_before_commit) state = copy;
     return status;
@@ -44,7 +44,7 @@ class MmuControlTest : public testing::Test {
                            0xfed003ff,
                            HV_ENDPOINT(HV_ROLE_TIMER, 0),
                            HV_SPACE_MMIO,
-                           HV_ROUTE_POSTED_WRITES,
+                           HV_ROUTE_POSTED_WRITES | HV_ROUTE_LATE_WRITES,
                            0};
   }
 
@@ -105,6 +105,8 @@ TEST_F(MmuControlTest, TheMapIsShownWithItsCounters) {
   EXPECT_EQ(shown_.routes(0).service(), "timer_svc");
   EXPECT_EQ(shown_.routes(0).space(), hv::v1::ROUTE_SPACE_MMIO);
   EXPECT_TRUE(shown_.routes(0).posted_writes());
+  EXPECT_TRUE(shown_.routes(0).late_writes());
+  EXPECT_FALSE(shown_.routes(0).counted_writes());
   EXPECT_EQ(shown_.hole_reads(), 1u);
   EXPECT_EQ(shown_.hole_writes(), 2u);
   EXPECT_EQ(shown_.rom_writes(), 3u);

@@ -162,12 +162,14 @@ TEST_F(MmuCoreTest, BadStatesAreRefusedAndLeaveTheOldOne) {
   space.add_routes()->set_space(0x10001);  // 1 when cut to 16 bits
   hv::v1::MmuServiceState flags;
   flags.add_routes()->set_flags(0x10000);
+  hv::v1::MmuServiceState late;
+  late.add_routes()->set_flags(HV_ROUTE_LATE_WRITES);
   hv::v1::MmuServiceState slot;
   slot.add_slots()->set_bytes(1);
   const State before = state_;
   for (const std::string& bytes :
        {many.SerializeAsString(), space.SerializeAsString(), flags.SerializeAsString(),
-        slot.SerializeAsString(), std::string("\xff\xff\xff")}) {
+        late.SerializeAsString(), slot.SerializeAsString(), std::string("\xff\xff\xff")}) {
     EXPECT_TRUE(absl::IsInvalidArgument(core_.Import(&state_, bytes)));
     EXPECT_EQ(std::memcmp(&state_, &before, sizeof(State)), 0);
   }

@@ -63,6 +63,10 @@ void WakeWord::WaitWhile(uint32_t seen) const {
   syscall(SYS_futex, word_, FUTEX_WAIT, seen, nullptr, nullptr, 0);
 }
 
+void WakeWord::WaitWhile(uint32_t seen, uint64_t timeout_ns) const {
+  FutexWait(word_, seen, timeout_ns);
+}
+
 void SpinBudget::BecomeHot() {
   if (shared_ == nullptr || MaySpin()) return;
   const uint32_t slots = std::min(LoadRelaxed(shared_->slots), HV_SPIN_SLOTS);

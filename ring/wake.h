@@ -56,6 +56,8 @@ class WakeWord {
   uint32_t Look() const;
   // Until the word is another than `seen`, however long; may return without reason.
   void WaitWhile(uint32_t seen) const;
+  // As long as `timeout_ns` at most.
+  void WaitWhile(uint32_t seen, uint64_t timeout_ns) const;
 
  private:
   uint32_t* word_;

@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 
+import exit_loop
 from guest import CLOCK, TIMEOUT_SECONDS, Guest, tick_ns
 
 ACCESSES = 100000
@@ -134,23 +135,6 @@ def print_table(result, rounds):
                  one["preemptions"], verdict))
 
 
-def measure_bare(program):
-    """Port and MMIO reads with nothing but KVM, by kind: (min, p50, p99) in nanoseconds."""
-    lines = subprocess.check_output([program], text=True).splitlines()
-    return {line.split()[0]: [float(number) for number in line.split()[1:]] for line in lines}
-
-
-def print_added(result, bare):
-    """What hv adds to KVM: the p50 of its reads beside those of a bare loop of KVM_RUN."""
-    print("\n%-46s %8s %8s %8s" % ("p50 ns, the same reads", "bare KVM", "hv", "added"))
-    for name, words, _ in KINDS:
-        alone = bare.get("-".join(name.split("-")[:2]))
-        if alone is None:
-            continue
-        with_hv = result[name]["p50_ns"]
-        print("%-46s %8.0f %8.0f %8.0f" % (words, alone[1], with_hv, with_hv - alone[1]))
-
-
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--hvctl", required=True)
@@ -158,26 +142,32 @@ def main():
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--cpus", type=int, default=1)
     parser.add_argument("--engine", default="auto")
-    parser.add_argument("--bare", help="what measures KVM alone; runs beside each round")
+    parser.add_argument("--bare", help="what measures KVM alone, in turn with --loop-kernel")
+    parser.add_argument("--loop-kernel")
+    parser.add_argument("--loops", action="store_true", help="only what is compared with --bare")
     parser.add_argument("--pin", action="store_true")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
-    rounds, bare = [], []
+    if options.loops and not options.bare:
+        parser.error("--loops: only with --engine kvm is there something to compare with")
+    rounds, loops = [], []
     for number in range(options.rounds):
-        rounds.append(measure(options))
+        if not options.loops:
+            rounds.append(measure(options))
         if options.bare:
-            bare.append(measure_bare(options.bare))
+            loops.append(exit_loop.measure(options))
         print("round %d done" % (number + 1), file=sys.stderr)
-    result = {name: median_of(rounds, name) for name, _, _ in KINDS}
-    alone = {name: [statistics.median(one[name][i] for one in bare) for i in range(3)]
-             for name in (bare[0] if bare else {})}
+    result = {name: median_of(rounds, name) for name, _, _ in KINDS} if rounds else {}
+    compared = exit_loop.compare(loops) if loops else {}
     if options.json:
         print(json.dumps({"accesses": ACCESSES, "rounds": options.rounds, "kinds": result,
-                          "bare_kvm": alone}))
-    else:
+                          "loop_accesses": exit_loop.ACCESSES, "loops": compared}))
+        return
+    if result:
         print_table(result, options.rounds)
-        if alone:
-            print_added(result, alone)
+    if compared:
+        print("" if not result else "\n", end="")
+        exit_loop.print_table(compared, options.rounds)
 
 
 main()

@@ -56,10 +56,15 @@ absl::StatusOr<Capabilities> CheckCapabilities(int device_fd) {
   }
   const int bytes = ioctl(device_fd, KVM_GET_VCPU_MMAP_SIZE, 0);
   if (bytes <= 0) return absl::FailedPreconditionError("engine kvm: /dev/kvm names no run page");
+  const bool late_memory = Extension(device_fd, KVM_CAP_COALESCED_MMIO) != 0;
   return Capabilities{
       .run_page_bytes = static_cast<size_t>(bytes),
       .dirty_ring_bytes = static_cast<uint32_t>(Extension(device_fd, KVM_CAP_DIRTY_LOG_RING)),
-      .quirks = static_cast<uint64_t>(Extension(device_fd, KVM_CAP_DISABLE_QUIRKS2))};
+      .quirks = static_cast<uint64_t>(Extension(device_fd, KVM_CAP_DISABLE_QUIRKS2)),
+      .late_memory = late_memory,
+      .late_ports = late_memory && Extension(device_fd, KVM_CAP_COALESCED_PIO) != 0,
+      .counted_ports = Extension(device_fd, KVM_CAP_IOEVENTFD) != 0 &&
+                       Extension(device_fd, KVM_CAP_IOEVENTFD_ANY_LENGTH) != 0};
 }
 
 }  // namespace hv::kvm

@@ -46,13 +46,14 @@ bool EntryGate::Open() {
   return false;
 }
 
-void EntryGate::Close() { inside_.store(0, std::memory_order_relaxed); }
+void EntryGate::Close() const { inside_.store(0, std::memory_order_relaxed); }
 
-void EntryGate::Kick() {
+bool EntryGate::Kick() {
   // Changes nothing, but is a full barrier between the caller's store and this look.
-  if (inside_.fetch_or(0, std::memory_order_seq_cst) == 0) return;
+  if (inside_.fetch_or(0, std::memory_order_seq_cst) == 0) return false;
   SetImmediateExit(1);  // before the signal, which may be handled short of KVM_RUN
   syscall(SYS_tgkill, getpid(), thread_.load(std::memory_order_relaxed), kKickSignal);
+  return true;
 }
 
 void EntryGate::SetImmediateExit(uint8_t value) const {

@@ -43,11 +43,11 @@ class EntryGate {
 
   // The vCPU thread. False: attention is wanted; the gate stays closed.
   bool Open();
-  void Close();
+  void Close() const;
   // While it is closed: KVM_RUN enters no guest until Open().
   void KeepOut() const { SetImmediateExit(1); }
-  // Any thread, after a release store to the attention word.
-  void Kick();
+  // Any thread, after a release store to the attention word. Whether the thread was inside.
+  bool Kick();
 
  private:
   void SetImmediateExit(uint8_t value) const;

@@ -66,6 +66,14 @@ class KvmEngine final : public Engine {
     return absl::OkStatus();
   }
 
+  absl::Status SetRoutes(std::span<const hv_route> routes) override {
+    const WriteZones::Plan plan = WriteZones::PlanFor(routes, vm_.capabilities);
+    absl::Status status = vm_.write_zones.Apply(plan, vm_.fd.get());
+    vm_.late_writes.SetActive(vm_.write_zones.any_late());
+    return status;
+  }
+  uint64_t CountedWrites() const override { return vm_.write_zones.CountedWrites(); }
+
   absl::StatusOr<std::unique_ptr<VcpuEngine>> CreateVcpu(const VcpuConfig& config) override {
     auto vcpu = KvmVcpu::Create(config, vm_);
     if (!vcpu.ok()) return vcpu.status();
@@ -79,7 +87,10 @@ class KvmEngine final : public Engine {
     uint64_t entries = 0;
     for (const KvmVcpu* vcpu : vcpus_) entries += vcpu->entries();
     return {{"kvm_run", entries},
-            {"dirty_ring_overflows", vm_.ring_overflows.load(std::memory_order_relaxed)}};
+            {"dirty_ring_overflows", vm_.ring_overflows.load(std::memory_order_relaxed)},
+            {"late_writes", vm_.late_writes.served()},
+            {"late_writes_malformed", vm_.late_writes.malformed()},
+            {"late_kicks", vm_.late_writes.watch().kicks()}};
   }
 
  private:
@@ -147,6 +158,9 @@ absl::StatusOr<std::unique_ptr<Engine>> CreateKvmEngine(const UniqueFd& device) 
   vm.fd.Reset(ioctl(device.get(), KVM_CREATE_VM, 0));
   if (!vm.fd.valid()) return CallFailed("KVM_CREATE_VM", errno);
   if (auto status = Prepare(vm); !status.ok()) return status;
+  if (vm.capabilities.counted_ports) {
+    if (auto status = vm.write_zones.MakeCounter(); !status.ok()) return status;
+  }
   return std::make_unique<KvmEngine>(std::move(owned));
 }
 
@@ -174,6 +188,9 @@ std::span<const uint64_t> RequestsAfterStart() {
       KVM_SET_DEVICE_ATTR,
       KVM_SET_USER_MEMORY_REGION,
       KVM_RESET_DIRTY_RINGS,
+      KVM_REGISTER_COALESCED_MMIO,
+      KVM_UNREGISTER_COALESCED_MMIO,
+      KVM_IOEVENTFD,
   };
   return kRequests;
 }

@@ -41,22 +41,29 @@ Exit KvmVcpu::NextExit() {
   }
 }
 
+// KVM_RUN; what the guest wrote late has been served when it returns. 0 or errno.
+int KvmVcpu::EnterKvm() const {
+  vm_.late_writes.Enter();
+  const int error = ioctl(fd_.get(), KVM_RUN, 0) == 0 ? 0 : errno;
+  gate_.Close();
+  vm_.late_writes.Leave(config_.late_writes);
+  return error;
+}
+
 // Nothing: the run page holds an exit.
 std::optional<Exit> KvmVcpu::Enter() {
   if (shut_down_) return Exit{.reason = ExitReason::kShutdown};
   if (!gate_.Open()) return Exit{.reason = ExitReason::kAttention};
   halted_ = false;
-  const int result = ioctl(fd_.get(), KVM_RUN, 0);
-  const int error = errno;
-  gate_.Close();
+  const int error = EnterKvm();
   entries_.store(entries_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
   unsettled_ = false;
   if (vm_.logs_writes) CollectDirty();
-  if (result < 0 && error != EINTR) {
+  if (error != 0 && error != EINTR) {
     failure_ = error;
     return Exit{.reason = ExitReason::kUnsupported};
   }
-  if (result < 0) run_->exit_reason = KVM_EXIT_INTR;  // not said where it was immediate_exit
+  if (error != 0) run_->exit_reason = KVM_EXIT_INTR;  // not said where it was immediate_exit
   exit_waits_ = true;
   return std::nullopt;
 }
@@ -140,7 +147,7 @@ bool KvmVcpu::Settle() const {
   if (transfer_.left() || exit_waits_ || answer_due_) return false;
   if (!unsettled_) return true;
   gate_.KeepOut();
-  exit_waits_ = ioctl(fd_.get(), KVM_RUN, 0) == 0;
+  exit_waits_ = EnterKvm() == 0;
   unsettled_ = false;
   return !exit_waits_;
 }

@@ -24,9 +24,10 @@ class KvmVcpu final : public VcpuEngine {
  public:
   // `vm` outlives it.
   static absl::StatusOr<std::unique_ptr<KvmVcpu>> Create(const VcpuConfig& config, Vm& vm);
+  ~KvmVcpu() override;
 
   Exit Run() override;
-  void Kick() override { gate_.Kick(); }
+  void Kick() override { (void)gate_.Kick(); }
   void CompleteRead(uint64_t value) override;
   void CompleteWrite() override;
   void CompleteWithFault() override;
@@ -56,6 +57,7 @@ class KvmVcpu final : public VcpuEngine {
   std::optional<Exit> TakeExit();
   std::optional<Exit> TakeMsr(bool write);
   bool Settle() const;
+  int EnterKvm() const;
   void Abandon();
   absl::Status SetCpuid();
   absl::Status SetTscOffset();

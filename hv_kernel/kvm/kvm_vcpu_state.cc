@@ -31,6 +31,9 @@ absl::StatusOr<std::unique_ptr<KvmVcpu>> KvmVcpu::Create(const VcpuConfig& confi
   if (!run.ok()) return run.status();
   auto ring = DirtyRing::Map(fd.get(), vm.dirty_ring_bytes);
   if (!ring.ok()) return ring.status();
+  if (vm.capabilities.late_memory) {
+    if (auto status = vm.late_writes.Map(fd.get()); !status.ok()) return status;
+  }
   return std::unique_ptr<KvmVcpu>(
       new KvmVcpu(config, vm, std::move(fd), *std::move(run), *std::move(ring)));
 }
@@ -41,7 +44,11 @@ KvmVcpu::KvmVcpu(const VcpuConfig& config, Vm& vm, UniqueFd fd, RunPage run, Dir
       fd_(std::move(fd)),
       run_(std::move(run)),
       ring_(std::move(ring)),
-      gate_(*run_, *config.attention, config.inside) {}
+      gate_(*run_, *config.attention, config.inside) {
+  vm_.late_writes.AddGate(gate_);
+}
+
+KvmVcpu::~KvmVcpu() { vm_.late_writes.RemoveGate(gate_); }
 
 // With the first state: the table is filled after the vCPU was made.
 absl::Status KvmVcpu::SetCpuid() {

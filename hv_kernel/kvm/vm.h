@@ -11,7 +11,9 @@
 
 #include "base/unique_fd.h"
 #include "hv_kernel/kvm/capabilities.h"
+#include "hv_kernel/kvm/late_writes.h"
 #include "hv_kernel/kvm/memory_slots.h"
+#include "hv_kernel/kvm/write_zones.h"
 
 namespace hv::kvm {
 
@@ -22,6 +24,8 @@ struct Vm {
   uint32_t dirty_ring_bytes = 0;
   std::vector<kvm_cpuid_entry2> supported_cpuid;
   std::vector<uint32_t> msrs;  // KVM_GET_MSR_INDEX_LIST
+  WriteZones write_zones;
+  LateWrites late_writes;
   MemorySlots slots;
   std::span<std::byte> ram;
   std::atomic<uint64_t>* dirty_log = nullptr;

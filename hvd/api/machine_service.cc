@@ -204,6 +204,7 @@ grpc::Status MachineService::GetStats(grpc::ServerContext*,
     CopyNamed(vcpu.refused(), *shown.mutable_refused());
   }
   CopyNamed(stats->engine_counters(), *response->mutable_engine_counters());
+  response->set_counted_writes(stats->counted_writes());
   return grpc::Status::OK;
 }
 
