@@ -204,7 +204,10 @@ grpc::Status MachineService::GetStats(grpc::ServerContext*,
     CopyNamed(vcpu.refused(), *shown.mutable_refused());
   }
   CopyNamed(stats->engine_counters(), *response->mutable_engine_counters());
-  return grpc::Status::OK;
+  return service::ToGrpc((*machine)->WithMemory([response](MachineMemory& memory) {
+    memory.ShowCounters(*response->mutable_paging());
+    return absl::OkStatus();
+  }));
 }
 
 grpc::Status MachineService::Doctor(grpc::ServerContext*, const hv::v1::DoctorRequest*,

@@ -65,7 +65,9 @@ class MachineInstance {
 
   absl::StatusOr<std::string> Registers(uint32_t vcpu) { return kernel_->GetRegisters(vcpu); }
   absl::StatusOr<hv::v1::KernelGetStatsResponse> Stats() { return kernel_->GetStats(); }
-  MachineMemory Memory() { return {*mmu_, *kernel_, segments_.guest_ram().fd.get()}; }
+  MachineMemory Memory() {
+    return {*mmu_, *kernel_, segments_.guest_ram().fd.get(), plan_.paging, segments_.pager_page()};
+  }
   MachineFaults Faults() {
     return {*supervisor_, *kernel_part_.process, segments_, PlanTopology(plan_.cpus).services,
             next_fault_};
@@ -85,7 +87,8 @@ class MachineInstance {
                      Callbacks& callbacks);
   void Plan(const hv::v1::MachineConfig& config);
   void MakeSupervisor(const World& world, Callbacks& callbacks);
-  absl::Status StartKernel(Callbacks& callbacks);
+  absl::Status StartServices();
+  absl::Status StartKernel(const std::string& paging);
   void WatchExit(Callbacks& callbacks);
   absl::Status RestoreParts(const World& world, ConsoleHub& hub, std::vector<RemainingPart> parts,
                             Callbacks& callbacks);
