@@ -112,6 +112,7 @@ TEST_F(AttachmentTest, TheUserfaultfdOfGuestRamIsHandedOverOnce) {
   fds_.push_back(2);
   auto attachment = Receive();
   ASSERT_TRUE(attachment.ok()) << attachment.status();
+  EXPECT_EQ(attachment->DescribeMaps().back(), "userfaultfd of hv_kernel's guest ram");
   EXPECT_TRUE(attachment->TakeUserfault().valid());
   EXPECT_FALSE(attachment->TakeUserfault().valid());
 }
