@@ -6,6 +6,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <utility>
+
 #include "base/unique_fd.h"
 
 namespace hv::hvd {
@@ -24,10 +26,9 @@ UserfaultFacts ProbeUserfault() {
   UniqueFd of_every_mode = Open(0);
   facts.call_error = of_every_mode.valid() ? 0 : errno;
   const UniqueFd device(open("/dev/userfaultfd", O_RDWR | O_CLOEXEC));
-  facts.device_error = device.valid() ? 0 : errno;
-  if (device.valid() && !of_every_mode.valid()) {
-    of_every_mode.Reset(ioctl(device.get(), USERFAULTFD_IOC_NEW, O_CLOEXEC));
-  }
+  UniqueFd of_device(device.valid() ? ioctl(device.get(), USERFAULTFD_IOC_NEW, O_CLOEXEC) : -1);
+  facts.device_error = of_device.valid() ? 0 : errno;
+  if (!of_every_mode.valid()) of_every_mode = std::move(of_device);
   const UniqueFd& any = of_user_mode.valid() ? of_user_mode : of_every_mode;
   if (!any.valid()) return facts;
   uffdio_api api{};

@@ -78,6 +78,8 @@ class MachineInstance {
   absl::Status ReplaceService(const std::string& name);
   std::vector<std::string> Degraded() const { return supervisor_->Degraded(); }
   const std::string& engine() const { return plan_.engine; }
+  // Why the host pages guest RAM though nobody asked for that; empty: it does not, or was asked.
+  const std::string& paging_notice() const { return plan_.paging.notice; }
 
  private:
   MachineInstance(MachineFolder folder, SegmentSet segments, MachineRecords& records)

@@ -12,6 +12,7 @@ namespace {
 class MachinePagingTest : public MachineFixture {
  protected:
   void SetUp() override {
+    config_.set_paging("");
     constexpr uint64_t kBytes = 1 << 20;
     const auto ram = ring::Mapping::Map(ring::CreateSegment("try", kBytes)->get(), kBytes, true);
     permitted_ = WatchRam(ram->bytes()).status();
@@ -42,6 +43,7 @@ TEST_F(MachinePagingTest, WhereTheHostDoesNotPermitItTheHostPagesAndSaysWhy) {
   EXPECT_FALSE(ManifestOf("mmu_svc").has_userfault());
   EXPECT_FALSE(PagingOf(*machine).on_demand());
   EXPECT_EQ(PagingOf(*machine).notice(), "not in a test");
+  EXPECT_EQ(AwaitEvent(hv::v1::EVENT_KIND_PAGED_BY_HOST).message(), "not in a test");
 }
 
 TEST_F(MachinePagingTest, WhoeverInsistsIsToldWhyNotAndNothingIsLeft) {

@@ -76,6 +76,7 @@ TEST_F(MachineTakeoverTest, ARunningMachineGoesOnInTheSameProcesses) {
 }
 
 TEST_F(MachineTakeoverTest, TheNextHvdHandsOnTheUserfaultfd) {
+  config_.set_paging("auto");
   launcher_.watch_memory = WatchRam;
   auto machine = CreateAndStart();
   const auto first = launcher_.Await("mmu_svc");
@@ -92,6 +93,7 @@ TEST_F(MachineTakeoverTest, TheNextHvdHandsOnTheUserfaultfd) {
 }
 
 TEST_F(MachineTakeoverTest, WhyTheHostPagesIsStillKnown) {
+  config_.set_paging("auto");
   CreateAndStart();
   const auto machine = RestartHvd();
   const auto status = machine->WithMemory([&](MachineMemory& memory) {

@@ -196,11 +196,11 @@ void Supervisor::Retry(Slot& slot, size_t index, std::vector<ServiceEvent>& even
     slot.state = State::kDegraded;
     changed_.notify_all();
     // Nobody answers for the service any more; its guest's memory, at least, the host can give.
-    if (slot.pager) slot.pager->Release().IgnoreError();
-    events.push_back(
-        {hv::v1::EVENT_KIND_DEGRADED, slot.endpoint,
-         absl::StrCat("died ", slot.policy.fruitless_deaths(),
-                      " times in a row without doing anything, last: ", slot.last_end)});
+    const absl::Status released = slot.pager ? slot.pager->Release() : absl::OkStatus();
+    events.push_back({hv::v1::EVENT_KIND_DEGRADED, slot.endpoint,
+                      absl::StrCat("died ", slot.policy.fruitless_deaths(),
+                                   " times in a row without doing anything, last: ", slot.last_end,
+                                   released.ok() ? "" : absl::StrCat("; ", released.message()))});
     return;
   }
   // At once is now, before anybody is told.
