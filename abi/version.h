@@ -44,7 +44,8 @@ enum hv_segment {
   HV_SEGMENT_CPUID_TABLE = 6, /* abi/cpuid_table.h */
   HV_SEGMENT_SPIN_BUDGET = 7, /* abi/wake.h */
   HV_SEGMENT_DIRTY_LOG = 8,   /* abi/route_table.h */
-  HV_SEGMENT_GUEST_RAM = 9    /* no header: raw guest memory */
+  HV_SEGMENT_GUEST_RAM = 9,   /* no header: raw guest memory */
+  HV_SEGMENT_PAGER_PAGE = 10  /* abi/pager_page.h */
 };
 
 #endif /* HV_ABI_VERSION_H_ */

@@ -59,6 +59,10 @@ void AddRun(CLI::App& app, Options& options) {
   text("--engine", "What executes the guest: auto, soft or kvm (default auto)",
        [config](const std::string& engine) { config->set_engine(engine); })
       ->type_name("ENGINE");
+  text("--paging",
+       "Who gives guest memory its pages: auto, demand (mmu_svc) or host (default auto)",
+       [config](const std::string& paging) { config->set_paging(paging); })
+      ->type_name("WHO");
   text("--name", "Name of the machine (default: vm-PID)", [config](const std::string& name) {
     config->set_name(name);
   })->type_name("NAME");

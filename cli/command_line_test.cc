@@ -16,6 +16,7 @@ Options Parse(const std::string& line) {
 TEST(CommandLineTest, RunTakesWhatAMachineIsMadeOf) {
   const Options options = Parse(
       "run --kernel k --initrd i --append 'console=ttyS0 quiet' --cpus 2 --memory 1G --engine soft "
+      "--paging host "
       "--translation-cache 8M "
       "--name vm --debug-exit --no-reboot --detach");
   EXPECT_EQ(options.config.kernel(), "k");
@@ -25,6 +26,7 @@ TEST(CommandLineTest, RunTakesWhatAMachineIsMadeOf) {
   EXPECT_EQ(options.memory, "1G");
   EXPECT_EQ(options.translation_cache, "8M");
   EXPECT_EQ(options.config.engine(), "soft");
+  EXPECT_EQ(options.config.paging(), "host");
   EXPECT_EQ(options.config.name(), "vm");
   EXPECT_TRUE(options.config.debug_exit());
   EXPECT_TRUE(options.no_reboot);

@@ -102,6 +102,7 @@ std::string BashCompletion(const CLI::App& app) {
       Taking(app, {"FILE", "FILE[ TEXT]"}),
       ") COMPREPLY=($(compgen -f -- \"$word\")); return ;;\n"
       "    --engine) COMPREPLY=($(compgen -W 'auto soft kvm' -- \"$word\")); return ;;\n"
+      "    --paging) COMPREPLY=($(compgen -W 'auto demand host' -- \"$word\")); return ;;\n"
       "  esac\n"
       "  case $command in\n"
       "    '') words=\"",

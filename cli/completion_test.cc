@@ -34,6 +34,7 @@ TEST(CompletionTest, OptionsOfTheCommandAreOffered) {
   EXPECT_EQ(Offered("hvctl run --de"), "--detach --debug-exit\n");
   EXPECT_EQ(Offered("hvctl run --engine s"), "soft\n");
   EXPECT_EQ(Offered("hvctl run --engine k"), "kvm\n");
+  EXPECT_EQ(Offered("hvctl run --paging d"), "demand\n");
 }
 
 TEST(CompletionTest, CommandsOfTwoWordsAreOffered) {

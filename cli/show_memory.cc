@@ -71,6 +71,20 @@ std::string Rights(const hv::v1::Translation& walk) {
   return rights;
 }
 
+template <typename Line>
+void ShowPaging(const hv::v1::MemoryPaging& paging, const Line& line) {
+  if (!paging.on_demand()) {
+    line("paged by",
+         paging.notice().empty() ? "the host" : absl::StrCat("the host: ", paging.notice()));
+    return;
+  }
+  line("paged by", absl::StrCat("mmu_svc, ", paging.pages(), " pages, ", paging.read_ahead_pages(),
+                                " of them read ahead"));
+  line("page faults",
+       absl::StrCat(paging.faults(), ", ", paging.failed(), " tried again, ", paging.refused(),
+                    " events refused, ", paging.wakes(), " wakes on attach"));
+}
+
 }  // namespace
 
 std::string ShowMemory(const hv::v1::GuestMemory& memory) {
@@ -94,6 +108,7 @@ std::string ShowMemory(const hv::v1::GuestMemory& memory) {
     absl::StrAppendFormat(&text, "%-17s %s\n", label, value);
   };
   line("touched", absl::StrCat(ShowBytes(memory.allocated_bytes()), " of ", ShowBytes(bytes)));
+  ShowPaging(memory.paging(), line);
   line("hole reads", absl::StrCat(memory.hole_reads()));
   line("hole writes", absl::StrCat(memory.hole_writes()));
   line("ROM writes", absl::StrCat(memory.rom_writes()));

@@ -50,11 +50,33 @@ TEST(ShowMemoryTest, TheMapIsTwoTablesAndItsCounters) {
             "0x3f8     port   serial_svc  counted writes\n"
             "\n"
             "touched           12 KiB of 64.2 MiB\n"
+            "paged by          the host\n"
             "hole reads        11\n"
             "hole writes       12\n"
             "ROM writes        13\n"
             "protected writes  14\n"
             "generation        6\n");
+}
+
+TEST(ShowMemoryTest, WhoPagesAndWhy) {
+  hv::v1::GuestMemory memory;
+  memory.mutable_paging()->set_notice("userfaultfd: Operation not permitted");
+  EXPECT_TRUE(Contains(ShowMemory(memory),
+                       "paged by          the host: userfaultfd: Operation not permitted\n"));
+  auto& paging = *memory.mutable_paging();
+  paging.Clear();
+  paging.set_on_demand(true);
+  paging.set_faults(10);
+  paging.set_pages(160);
+  paging.set_read_ahead_pages(150);
+  paging.set_wakes(2);
+  paging.set_refused(3);
+  paging.set_failed(4);
+  const std::string shown = ShowMemory(memory);
+  EXPECT_TRUE(Contains(shown, "paged by          mmu_svc, 160 pages, 150 of them read ahead\n"));
+  EXPECT_TRUE(Contains(shown,
+                       "page faults       10, 4 tried again, 3 events refused, 2 wakes on "
+                       "attach\n"));
 }
 
 TEST(ShowMemoryTest, DirtyPagesAreRuns) {

@@ -58,9 +58,9 @@ class Section {
   Table table_;
 };
 
-Sums OfEngine(const hv::v1::GetMachineStatsResponse& stats) {
+Sums SumOf(const Counters& counters) {
   Sums sums;
-  for (const auto& counter : stats.engine_counters()) sums[counter.name()] += counter.value();
+  for (const auto& counter : counters) sums[counter.name()] += counter.value();
   return sums;
 }
 
@@ -82,7 +82,7 @@ std::string ShowStats(const hv::v1::GetMachineStatsResponse& stats,
     section(title, SumOf(stats, select), SumOf(earlier, select));
   };
   if (of_engine) {
-    section("ENGINE", OfEngine(stats), OfEngine(earlier));
+    section("ENGINE", SumOf(stats.engine_counters()), SumOf(earlier.engine_counters()));
     return text;
   }
   using Vcpu = hv::v1::VcpuCounters;
@@ -100,6 +100,8 @@ std::string ShowStats(const hv::v1::GetMachineStatsResponse& stats,
     return sums;
   };
   section("EVENTS", events(stats), events(earlier));
+  // None: the host pages guest RAM.
+  if (stats.paging_size() > 0) section("PAGING", SumOf(stats.paging()), SumOf(earlier.paging()));
   return text;
 }
 

@@ -91,6 +91,15 @@ TEST(ShowTest, WhatTheEngineCountsIsShownByItself) {
   EXPECT_FALSE(Contains(ShowStats(stats, nullptr, 0, false), "blocks"));
 }
 
+TEST(ShowTest, WhatThePagerCountsIsShownWhereThereIsOne) {
+  auto stats = Stats(10, 500);
+  EXPECT_FALSE(Contains(ShowStats(stats, nullptr, 0, false), "PAGING"));
+  auto& faults = *stats.add_paging();
+  faults.set_name("faults");
+  faults.set_value(12);
+  EXPECT_TRUE(Contains(ShowStats(stats, nullptr, 0, false), "PAGING  COUNT\nfaults     12\n"));
+}
+
 TEST(ShowTest, RatesAreDifferencesOverTime) {
   const auto before = Stats(10, 500);
   const std::string text = ShowStats(Stats(20, 500), &before, 2.0, false);

@@ -9,11 +9,22 @@
 #include "hv_kernel/kernel_control.h"
 #include "hv_kernel/kvm/kvm_engine.h"
 #include "hv_kernel/machine.h"
+#include "hv_kernel/userfault.h"
 #include "service/attachment.h"
 #include "service/control_server.h"
 #include "service/sandbox.h"
 
 namespace {
+
+// If hvd asks for it. A host that does not permit it is no error: hvd decides what that means.
+absl::Status PageOnDemand(const hv::service::Attachment& attachment, bool on_kvm,
+                          const hv::UniqueFd& control) {
+  if (!attachment.manifest().kernel().demand_paging()) return absl::OkStatus();
+  const auto ram = attachment.Find(HV_SEGMENT_GUEST_RAM);
+  const auto userfault =
+      hv::WatchMissingPages(ram, on_kvm ? hv::FaultsOf::kEveryMode : hv::FaultsOf::kUserMode);
+  return hv::SendUserfault(control.get(), userfault, ram);
+}
 
 absl::Status Serve() {
   auto attachment = hv::service::Attachment::Receive(hv::service::kManifestSocket);
@@ -26,6 +37,7 @@ absl::Status Serve() {
     if (!opened.ok()) return opened.status();
     device = *std::move(opened);
   }
+  if (auto status = PageOnDemand(*attachment, on_kvm, control); !status.ok()) return status;
   hv::service::SandboxReport sandbox;
   hv::service::EnterNamespaces(
       std::array{hv::service::kManifestSocket, control.get(), device.get()}, sandbox);

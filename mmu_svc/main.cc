@@ -4,6 +4,8 @@
 #include "absl/strings/str_cat.h"
 #include "mmu_svc/mmu_control.h"
 #include "mmu_svc/mmu_core.h"
+#include "mmu_svc/pager/pager_thread.h"
+#include "mmu_svc/pager/userfault.h"
 #include "service/run_service.h"
 
 namespace {
@@ -69,6 +71,9 @@ std::vector<std::unique_ptr<grpc::Service>> MakeControl(const Attachment& attach
 }  // namespace
 
 int main() {
-  return hv::service::RunService(
-      {.role = HV_ROLE_MMU, .make_core = MakeCore, .extra_services = MakeControl});
+  return hv::service::RunService({.role = HV_ROLE_MMU,
+                                  .make_core = MakeCore,
+                                  .extra_services = MakeControl,
+                                  .start_threads = hv::mmu::StartPager,
+                                  .requests = hv::mmu::UserfaultRequests()});
 }

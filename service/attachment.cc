@@ -25,13 +25,14 @@ const char* SegmentName(hv_segment kind) {
     case HV_SEGMENT_SPIN_BUDGET: return "spin budget";
     case HV_SEGMENT_DIRTY_LOG: return "dirty log";
     case HV_SEGMENT_GUEST_RAM: return "guest ram";
+    case HV_SEGMENT_PAGER_PAGE: return "pager page";
   }
   return "unknown";
 }
 
 // How many descriptors `manifest` names.
 size_t DescriptorsNamed(const hv::v1::Manifest& manifest) {
-  uint32_t highest = manifest.control_fd();
+  uint32_t highest = std::max(manifest.control_fd(), manifest.userfault().fd());
   for (const auto& segment : manifest.segments()) highest = std::max(highest, segment.fd());
   return size_t{highest} + 1;
 }
@@ -98,6 +99,12 @@ absl::Status Attachment::MapAll(std::vector<UniqueFd>& fds) {
         absl::StrCat("manifest: control descriptor ", manifest_.control_fd(), " of ", fds.size()));
   }
   control_ = std::move(fds[manifest_.control_fd()]);
+  if (!manifest_.has_userfault()) return absl::OkStatus();
+  if (manifest_.userfault().fd() >= fds.size() || !fds[manifest_.userfault().fd()].valid()) {
+    return absl::InvalidArgumentError(absl::StrCat("manifest: userfaultfd is descriptor ",
+                                                   manifest_.userfault().fd(), " of ", fds.size()));
+  }
+  userfault_ = std::move(fds[manifest_.userfault().fd()]);
   return absl::OkStatus();
 }
 
@@ -127,6 +134,7 @@ std::vector<std::string> Attachment::DescribeMaps() const {
     if (!segment.writable) absl::StrAppend(&text, " (read only)");
     maps.push_back(std::move(text));
   }
+  if (manifest_.has_userfault()) maps.emplace_back("userfaultfd of hv_kernel's guest ram");
   return maps;
 }
 

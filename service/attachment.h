@@ -57,6 +57,9 @@ class Attachment {
   // The socket over which connections for gRPC come (control_server.h); once.
   UniqueFd TakeControl() { return std::move(control_); }
 
+  // The userfaultfd of guest RAM, if this process is to page it; once.
+  UniqueFd TakeUserfault() { return std::move(userfault_); }
+
   // In words, for Describe.
   std::vector<std::string> DescribeMaps() const;
 
@@ -66,6 +69,7 @@ class Attachment {
   hv::v1::Manifest manifest_;
   std::vector<MappedSegment> segments_;
   UniqueFd control_;
+  UniqueFd userfault_;
 };
 
 }  // namespace hv::service

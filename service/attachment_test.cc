@@ -106,6 +106,22 @@ TEST_F(AttachmentTest, RefusesADescriptorThatDidNotCome) {
   EXPECT_NE(std::string(status.message()).find("descriptor 99"), std::string::npos) << status;
 }
 
+TEST_F(AttachmentTest, TheUserfaultfdOfGuestRamIsHandedOverOnce) {
+  EXPECT_FALSE(Receive().value().TakeUserfault().valid()) << "none was named";
+  manifest_.mutable_userfault()->set_fd(static_cast<uint32_t>(fds_.size()));
+  fds_.push_back(2);
+  auto attachment = Receive();
+  ASSERT_TRUE(attachment.ok()) << attachment.status();
+  EXPECT_EQ(attachment->DescribeMaps().back(), "userfaultfd of hv_kernel's guest ram");
+  EXPECT_TRUE(attachment->TakeUserfault().valid());
+  EXPECT_FALSE(attachment->TakeUserfault().valid());
+}
+
+TEST_F(AttachmentTest, RefusesAUserfaultfdThatIsTheControlSocket) {
+  manifest_.mutable_userfault()->set_fd(manifest_.control_fd());
+  ExpectRefused(absl::StatusCode::kInvalidArgument, "userfaultfd is descriptor");
+}
+
 TEST_F(AttachmentTest, RefusesASegmentSmallerThanPromised) {
   manifest_.mutable_segments(0)->set_bytes(1 << 30);
   ExpectRefused(absl::StatusCode::kInvalidArgument, "1073741824");

@@ -57,7 +57,7 @@ class ControlThread {
 absl::Status Serve(const ServiceSpec& spec) {
   SandboxReport sandbox;
   EnterNamespaces(std::array{kManifestSocket}, sandbox);
-  CloseSystemCalls(sandbox);
+  CloseSystemCalls(sandbox, {}, spec.requests);
   grpc_init();
   ControlThread control_thread;
 
@@ -70,6 +70,9 @@ absl::Status Serve(const ServiceSpec& spec) {
 
   auto core = spec.make_core(attachment);
   if (!core.ok()) return core.status();
+  if (spec.start_threads) {
+    if (auto status = spec.start_threads(attachment); !status.ok()) return status;
+  }
   auto wiring = Wiring::Make(attachment);
   if (!wiring.ok()) return wiring.status();
   auto state = StateSegment::Open(attachment.Find(HV_SEGMENT_STATE), spec.role, manifest.epoch(),

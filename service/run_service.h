@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -26,6 +27,11 @@ struct ServiceSpec {
   // through the StateAccess, which outlives them.
   std::function<std::vector<std::unique_ptr<grpc::Service>>(const Attachment&, StateAccess&)>
       extra_services = nullptr;
+  // Begins what works beside the loop, on threads of its own and to the end of the process; called
+  // after make_core, before the loop runs.
+  std::function<absl::Status(Attachment&)> start_threads = nullptr;
+  // The requests of ioctl(2) that they make: the system-call filter knows no other.
+  std::span<const uint64_t> requests = {};
 };
 
 // Receives the manifest on descriptor 3, attaches, shuts the sandbox and runs until it is killed,

@@ -1,5 +1,5 @@
 """Boots one kernel in hv and in QEMU's TCG in turn; prints times to init, their ratio, and what hv's
-processes keep resident beyond guest RAM."""
+processes keep resident beyond guest RAM. Or in hv alone, with guest RAM paged in one way and another."""
 
 import argparse
 import json
@@ -43,16 +43,23 @@ def check_cpus(guest, cpus):
         sys.exit("boot: %s: not all of %d CPUs came up" % (guest.process.args[0], cpus))
 
 
-def boot_hv(options, folder, cpus):
+def guest_memory(options, socket):
+    return json.loads(subprocess.check_output(
+        [options.hvctl, "--socket", socket, "memory", "bench", "--json"]))
+
+
+def boot_hv(options, folder, cpus, paging="auto"):
     socket = os.path.join(folder, "hvd.sock")
-    guest = linux.Console(linux.hv_command(options, socket, COMMAND_LINE, cpus))
+    guest = linux.Console(linux.hv_command(options, socket, COMMAND_LINE, cpus)
+                          + ["--paging", paging])
     seconds = guest.wait_for(INIT_LINE)
     guest.wait_for(SHELL_PROMPT)
     check_cpus(guest, cpus)
     resident = resident_beyond_guest_ram(options, socket)
+    memory = guest_memory(options, socket)
     guest.type(b"poweroff\n")
     guest.end()
-    return seconds, resident
+    return seconds, resident, memory
 
 
 def boot_qemu(options, cpus):
@@ -70,7 +77,7 @@ def measure(options, folder, counts):
     resident = {}
     for number in range(options.rounds):
         for cpus in counts:
-            seconds, resident[cpus] = boot_hv(options, folder, cpus)
+            seconds, resident[cpus], _ = boot_hv(options, folder, cpus)
             hv[cpus].append(seconds)
             tcg[cpus].append(boot_qemu(options, cpus))
             print("round %d, %d CPUs: hv %.2f s, TCG %.2f s"
@@ -82,12 +89,49 @@ def measure(options, folder, counts):
              "resident_total_bytes": sum(resident[cpus].values())} for cpus in counts]
 
 
+def measure_paging(options, folder, counts, ways):
+    """Each way of paging with each number of CPUs, all of them in each round."""
+    seconds = {(cpus, way): [] for cpus in counts for way in ways}
+    memory = {}
+    for number in range(options.rounds):
+        for cpus, way in seconds:
+            took, _, memory[cpus, way] = boot_hv(options, folder, cpus, way)
+            seconds[cpus, way].append(took)
+            print("round %d, %d CPUs, paging %s: %.3f s" % (number + 1, cpus, way, took),
+                  file=sys.stderr)
+    return [{"cpus": cpus, "paging": way, "seconds": statistics.median(times),
+             "least_seconds": min(times), "most_seconds": max(times),
+             "guest_bytes": int(memory[cpus, way]["allocated_bytes"]),
+             "faults": int(memory[cpus, way]["paging"]["faults"]),
+             "pages": int(memory[cpus, way]["paging"]["pages"])}
+            for (cpus, way), times in seconds.items()]
+
+
+def show_paging(options, results):
+    for result in results:
+        if options.json:
+            print(json.dumps(result))
+            continue
+        print("%d CPUs, paging %s: to init, median of %d: %.3f s (%.3f to %.3f); guest RAM at the "
+              "shell: %.1f MiB; %d faults, %d pages given"
+              % (result["cpus"], result["paging"], options.rounds, result["seconds"],
+                 result["least_seconds"], result["most_seconds"], result["guest_bytes"] / 2**20,
+                 result["faults"], result["pages"]))
+
+
 def main():
     parser = argparse.ArgumentParser()
     linux.add_options(parser)
     parser.add_argument("--cpus", default="1", help="of the guests; several numbers, with commas between")
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--paging", help="instead of with QEMU, compare ways of paging: host,demand")
     options = parser.parse_args()
+    if options.paging:
+        with tempfile.TemporaryDirectory() as folder:
+            show_paging(options, measure_paging(
+                options, folder, [int(cpus) for cpus in options.cpus.split(",")],
+                options.paging.split(",")))
+        return
     with tempfile.TemporaryDirectory() as folder:
         results = measure(options, folder, [int(cpus) for cpus in options.cpus.split(",")])
     for result in results:

@@ -205,7 +205,10 @@ grpc::Status MachineService::GetStats(grpc::ServerContext*,
   }
   CopyNamed(stats->engine_counters(), *response->mutable_engine_counters());
   response->set_counted_writes(stats->counted_writes());
-  return grpc::Status::OK;
+  return service::ToGrpc((*machine)->WithMemory([response](MachineMemory& memory) {
+    memory.ShowCounters(*response->mutable_paging());
+    return absl::OkStatus();
+  }));
 }
 
 grpc::Status MachineService::Doctor(grpc::ServerContext*, const hv::v1::DoctorRequest*,

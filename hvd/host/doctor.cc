@@ -1,5 +1,6 @@
 #include "hvd/host/doctor.h"
 
+#include <cstring>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -70,6 +71,31 @@ hv::v1::Finding HugePages(const HostFacts& facts) {
                      "echo advise > /sys/kernel/mm/transparent_hugepage/shmem_enabled");
 }
 
+hv::v1::Finding DemandPaging(const HostFacts& facts) {
+  const char* topic = "demand paging";
+  const UserfaultFacts& userfault = facts.userfault;
+  if (userfault.permits_kvm() && userfault.permits_soft()) {
+    return MakeFinding(topic, kOk, "permitted, for both engines");
+  }
+  if (userfault.permits_soft()) {
+    return MakeFinding(
+        topic, kNote,
+        absl::StrCat("for engine soft alone; on engine kvm the host pages guest memory: "
+                     "userfaultfd: ",
+                     std::strerror(userfault.call_error),
+                     ", /dev/userfaultfd: ", std::strerror(userfault.device_error)),
+        "let hvd's user open /dev/userfaultfd (Linux 6.1 and newer), or "
+        "sysctl vm.unprivileged_userfaultfd=1");
+  }
+  return MakeFinding(
+      topic, kNote,
+      absl::StrCat("not here, the host pages guest memory: userfaultfd: ",
+                   userfault.user_mode_error != 0 ? std::strerror(userfault.user_mode_error)
+                                                  : "none for shared memory"),
+      "use Linux 5.11 or newer with CONFIG_USERFAULTFD, and a container whose "
+      "filter lets userfaultfd(2) through");
+}
+
 hv::v1::Finding UserNamespaces(const HostFacts& facts) {
   if (facts.user_namespaces) return MakeFinding("user namespaces", kOk, "services get their own");
   return MakeFinding(
@@ -111,8 +137,8 @@ std::vector<hv::v1::Finding> Examine(const HostFacts& facts) {
     findings.push_back(std::move(finding));
   }
   for (auto& finding : ExamineKvm(facts)) findings.push_back(std::move(finding));
-  for (const auto examine :
-       {Tsc, Cores, Memory, HugePages, UserNamespaces, Landlock, Seccomp, Descriptors}) {
+  for (const auto examine : {Tsc, Cores, Memory, HugePages, DemandPaging, UserNamespaces, Landlock,
+                             Seccomp, Descriptors}) {
     findings.push_back(examine(facts));
   }
   return findings;

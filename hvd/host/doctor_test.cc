@@ -66,6 +66,23 @@ TEST(DoctorTest, MissingSeccompIsAProblem) {
   EXPECT_EQ(Find(facts, "seccomp").level(), hv::v1::FINDING_LEVEL_PROBLEM);
 }
 
+TEST(DoctorTest, DemandPagingIsForEachEngineByItsOwnPermission) {
+  HostFacts facts = IntelBareMetal();
+  facts.userfault.device_error = EACCES;
+  hv::v1::Finding found = Find(facts, "demand paging");
+  EXPECT_EQ(found.level(), hv::v1::FINDING_LEVEL_NOTE);
+  EXPECT_NE(found.found().find("engine soft alone"), std::string::npos);
+  EXPECT_NE(found.found().find("/dev/userfaultfd: Permission denied"), std::string::npos);
+  facts.userfault.call_error = 0;
+  EXPECT_EQ(Find(facts, "demand paging").level(), hv::v1::FINDING_LEVEL_OK);
+  facts.userfault.user_mode_error = EPERM;
+  found = Find(facts, "demand paging");
+  EXPECT_EQ(found.level(), hv::v1::FINDING_LEVEL_NOTE);
+  EXPECT_NE(found.found().find("Operation not permitted"), std::string::npos);
+  facts.userfault = {.user_mode_error = 0, .call_error = 0, .has_shared_memory = false};
+  EXPECT_NE(Find(facts, "demand paging").found().find("none for shared memory"), std::string::npos);
+}
+
 TEST(HostFactsTest, GatheringFindsThisHostAndLeavesNoChild) {
   const HostFacts facts = GatherHostFacts();
   EXPECT_FALSE(facts.cpu_model.empty());

@@ -99,6 +99,7 @@ HostFacts GatherHostFacts() {
   facts.shmem_huge_pages = ShmemHugePages();
   rlimit limit{};
   if (getrlimit(RLIMIT_NOFILE, &limit) == 0) facts.descriptor_limit = limit.rlim_max;
+  facts.userfault = ProbeUserfault();
   return facts;
 }
 

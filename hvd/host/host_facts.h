@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <string>
 
+#include "hvd/host/userfault_probe.h"
 #include "hvd/virtualization/kvm_facts.h"
 #include "hvd/virtualization/virtualization_facts.h"
 
@@ -26,6 +27,7 @@ struct HostFacts {
   uint64_t available_memory_bytes = 0;
   std::string shmem_huge_pages;  // the chosen one of shmem_enabled; empty: no such file
   uint64_t descriptor_limit = 0;
+  UserfaultFacts userfault;
 };
 
 // Looks; changes nothing. Takes a short-lived child process and a short-lived virtual machine of

@@ -33,6 +33,9 @@ class PosixProcess final : public Process {
   pid_t pid() const override { return pid_; }
   int death_fd() const override { return pidfd_.get(); }
   ProcessActivity activity() const override { return ReadProcessActivity(pid_); }
+  ProcessActivity thread_activity(pid_t thread) const override {
+    return ReadThreadActivity(pid_, thread);
+  }
   void AskForTimeSlice(std::chrono::nanoseconds slice) override {
     if (!end_) hvd::AskForTimeSlice(pid_, slice);
   }

@@ -32,6 +32,8 @@ class Process {
   // Readable once the process is dead: for EventLoop::WhenReadable.
   virtual int death_fd() const = 0;
   virtual ProcessActivity activity() const = 0;
+  // Of one of its threads; of a thread that is not its own as of one that is gone.
+  virtual ProcessActivity thread_activity(pid_t thread) const = 0;
   // AskForTimeSlice of its first thread.
   virtual void AskForTimeSlice(std::chrono::nanoseconds) {}
   // No effect on a dead process.

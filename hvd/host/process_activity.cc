@@ -8,9 +8,8 @@
 
 namespace hv::hvd {
 
-ProcessActivity ReadProcessActivity(pid_t pid) {
-  // Its main thread's id is its own.
-  const std::string task = absl::StrCat("/proc/", pid, "/task/", pid);
+ProcessActivity ReadThreadActivity(pid_t pid, pid_t thread) {
+  const std::string task = absl::StrCat("/proc/", pid, "/task/", thread);
   ProcessActivity activity{.state = 'Z'};
   std::string stat;
   std::getline(std::ifstream(task + "/stat"), stat);

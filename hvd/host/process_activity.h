@@ -1,4 +1,4 @@
-// What Linux says of a process's main thread.
+// What Linux says of a thread of a process.
 #pragma once
 
 #include <sys/types.h>
@@ -12,7 +12,9 @@ struct ProcessActivity {
   std::chrono::nanoseconds cpu{0};  // since it started
 };
 
-// Of a process that is gone: state 'Z'.
-ProcessActivity ReadProcessActivity(pid_t pid);
+// Of a process that is gone, or has no such thread: state 'Z'.
+ProcessActivity ReadThreadActivity(pid_t pid, pid_t thread);
+// Of its main thread, whose id is its own.
+inline ProcessActivity ReadProcessActivity(pid_t pid) { return ReadThreadActivity(pid, pid); }
 
 }  // namespace hv::hvd

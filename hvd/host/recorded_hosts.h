@@ -35,20 +35,23 @@ inline HostFacts IntelBareMetal() {
                      .microcode = "0x2007006",
                      .flags = {"vmx", "avx", "avx2", "bmi2", "fsgsbase"},
                      .vmx_flags = {"vnmi", "ept", "vpid", "unrestricted_guest"}};
-  HostFacts facts{.cpu_model = cpu.model,
-                  .has_invariant_tsc = true,
-                  .has_fsgsbase = true,
-                  .has_avx = true,
-                  .has_avx2 = true,
-                  .has_bmi2 = true,
-                  .kvm = RealKvm(),
-                  .user_namespaces = true,
-                  .landlock_abi = 2,
-                  .seccomp_filters = true,
-                  .cores = 2,
-                  .available_memory_bytes = 16ull << 30,
-                  .shmem_huge_pages = "advise",
-                  .descriptor_limit = 1 << 20};
+  HostFacts facts{
+      .cpu_model = cpu.model,
+      .has_invariant_tsc = true,
+      .has_fsgsbase = true,
+      .has_avx = true,
+      .has_avx2 = true,
+      .has_bmi2 = true,
+      .kvm = RealKvm(),
+      .user_namespaces = true,
+      .landlock_abi = 2,
+      .seccomp_filters = true,
+      .cores = 2,
+      .available_memory_bytes = 16ull << 30,
+      .shmem_huge_pages = "advise",
+      .descriptor_limit = 1 << 20,
+      .userfault = {
+          .user_mode_error = 0, .call_error = EPERM, .device_error = 0, .has_shared_memory = true}};
   facts.virtualization = {
       .has_vmx = true,
       .cpus = {cpu, cpu},

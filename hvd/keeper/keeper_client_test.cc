@@ -58,6 +58,7 @@ class LeavingLauncher : public WatchedLauncher {
     pid_t pid() const override { return 0; }
     int death_fd() const override { return -1; }
     ProcessActivity activity() const override { return {}; }
+    ProcessActivity thread_activity(pid_t) const override { return {}; }
     void Signal(int) override {}
     ProcessEnd Reap() override { return {}; }
   };

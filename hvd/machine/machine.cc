@@ -66,6 +66,9 @@ absl::Status Machine::MakeInstance() {
   records_.BeginLife(life);
   auto made = MachineInstance::Make(world_, config_, hub_, records_, CallbacksOf(life));
   if (!made.ok()) return made.status();
+  if (const std::string& notice = (*made)->paging_notice(); !notice.empty()) {
+    AnnounceHostPaging(notice);
+  }
   std::lock_guard lock(mutex_);
   instance_ = *std::move(made);
   shown_.set_engine(instance_->engine());
@@ -355,6 +358,14 @@ void Machine::OnServiceEvent(const ServiceEvent& event) {
   shown.set_service(service::EndpointName(event.endpoint));
   shown.set_message(event.message);
   world_.events.Publish(std::move(shown));
+}
+
+void Machine::AnnounceHostPaging(const std::string& notice) {
+  hv::v1::Event event;
+  event.set_machine(config_.name());
+  event.set_kind(hv::v1::EVENT_KIND_PAGED_BY_HOST);
+  event.set_message(notice);
+  world_.events.Publish(std::move(event));
 }
 
 void Machine::AnnounceDeletion() {

@@ -71,6 +71,7 @@ class Machine {
  private:
   // --- On the queue's thread.
   absl::Status MakeInstance();
+  void AnnounceHostPaging(const std::string& notice);
   void RestoreNow(Remains remains);
   // Lets the guest run, or stand still, as it should have by now.
   void SettleKernel();

@@ -110,12 +110,18 @@ absl::StatusOr<hv::v1::MachineConfig> ValidateConfig(const hv::v1::MachineConfig
     config.set_translation_cache_bytes(kDefaultTranslationCache);
   }
   if (config.engine().empty()) config.set_engine("auto");
+  if (config.paging().empty()) config.set_paging("auto");
   if (config.on_reset() == hv::v1::ON_RESET_UNSPECIFIED) {
     config.set_on_reset(hv::v1::ON_RESET_RESTART);
   }
   if (auto status = ValidateName(config.name()); !status.ok()) return status;
   if (auto status = ValidateFiles(config); !status.ok()) return status;
   if (auto status = ValidateSizes(config); !status.ok()) return status;
+  if (config.paging() != "auto" && config.paging() != kDemandPaging &&
+      config.paging() != kHostPaging) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("paging '", config.paging(), "': there are auto, demand and host"));
+  }
   if (config.engine() != "auto" && config.engine() != "soft" && config.engine() != "kvm") {
     return absl::InvalidArgumentError(
         absl::StrCat("engine '", config.engine(), "': there are auto, soft and kvm"));

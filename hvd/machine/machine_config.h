@@ -23,6 +23,10 @@ inline constexpr uint64_t kLeastTranslationCache = kMebibyte;
 inline constexpr uint64_t kMostTranslationCache = 1024 * kMebibyte;
 inline constexpr uint64_t kDefaultTranslationCache = 64 * kMebibyte;
 
+// MachineConfig.paging, beside "auto".
+inline constexpr char kDemandPaging[] = "demand";
+inline constexpr char kHostPaging[] = "host";
+
 // Checks all that can be checked without looking at the host and fills in defaults. InvalidArgument
 // names the field, its value and what is possible.
 absl::StatusOr<hv::v1::MachineConfig> ValidateConfig(const hv::v1::MachineConfig& given);

@@ -25,6 +25,7 @@ TEST(MachineConfigTest, DefaultsAreFilledIn) {
   EXPECT_EQ(config->cpus(), 1u);
   EXPECT_EQ(config->memory_bytes(), kDefaultMemory);
   EXPECT_EQ(config->engine(), "auto");
+  EXPECT_EQ(config->paging(), "auto");
   EXPECT_EQ(config->on_reset(), hv::v1::ON_RESET_RESTART);
 }
 

@@ -15,6 +15,7 @@
 #include "hvd/plan/topology.h"
 #include "hvd/streams/host_port.h"
 #include "hvd/streams/ring_drain.h"
+#include "hvd/supervision/paging_handover.h"
 #include "service/role_name.h"
 
 namespace hv::hvd {
@@ -74,18 +75,31 @@ absl::Status MachineInstance::Build(const World& world, const hv::v1::MachineCon
   if (!port.ok()) return port.status();
   pump_ = std::make_unique<ConsolePump>(*std::move(port), hub);
   MakeSupervisor(world, callbacks);
-  const Topology topology = PlanTopology(config.cpus());
   // While the processes start, the guest's kernel is loaded.
-  if (auto status = supervisor_->Start(topology.services); !status.ok()) return WithLog(status);
+  if (auto status = StartServices(); !status.ok()) return WithLog(status);
   auto part = LaunchPart(world.launcher, kKernel, folder_.log_fd());
   if (!part.ok()) return part.status();
   kernel_part_ = *std::move(part);
   auto boot_state = world.loader.Load(config, *files, segments_, folder_.log_fd());
   if (!boot_state.ok()) return boot_state.status();
   plan_.boot_state = *std::move(boot_state);
+  if (auto status = StartKernel(config.paging()); !status.ok()) return status;
+  if (auto status = supervisor_->Start({kMmu}); !status.ok()) return WithLog(status);
   if (auto status = supervisor_->AwaitReady(kStartTimeout); !status.ok()) return WithLog(status);
   records_.PutLife(plan_, segments_);
-  return StartKernel(callbacks);
+  WatchExit(callbacks);
+  return absl::OkStatus();
+}
+
+// mmu_svc has its manifest once hv_kernel has made what is in it.
+absl::Status MachineInstance::StartServices() {
+  for (const uint32_t service : PlanTopology(plan_.cpus).services) {
+    if (auto status = service == kMmu ? supervisor_->Launch(kMmu) : supervisor_->Start({service});
+        !status.ok()) {
+      return status;
+    }
+  }
+  return absl::OkStatus();
 }
 
 // What the configuration alone says.
@@ -97,6 +111,7 @@ void MachineInstance::Plan(const hv::v1::MachineConfig& config) {
   plan_.debug_exit = config.debug_exit();
   plan_.standby = !config.no_standby();
   plan_.hang_timeout = std::chrono::milliseconds(config.hang_timeout_ms());
+  plan_.try_demand_paging = config.paging() != kHostPaging;
 }
 
 void MachineInstance::MakeSupervisor(const World& world, Callbacks& callbacks) {
@@ -111,7 +126,7 @@ void MachineInstance::MakeSupervisor(const World& world, Callbacks& callbacks) {
   mmu_ = std::make_unique<MmuClient>([this] { return supervisor_->Client(kMmu); });
 }
 
-absl::Status MachineInstance::StartKernel(Callbacks& callbacks) {
+absl::Status MachineInstance::StartKernel(const std::string& paging) {
   auto control = AttachPart(kernel_part_, plan_, segments_, kKernel, kFirstEpoch, records_);
   if (!control.ok()) return WithLog(control.status());
   kernel_ = std::make_unique<KernelClient>(*std::move(control));
@@ -120,8 +135,14 @@ absl::Status MachineInstance::StartKernel(Callbacks& callbacks) {
         absl::Status(described.status().code(),
                      absl::StrCat("hv_kernel did not start: ", described.status().message())));
   }
-  WatchExit(callbacks);
-  return absl::OkStatus();
+  if (!plan_.try_demand_paging) return absl::OkStatus();
+  auto received = ReceivePaging(kernel_part_.control.get(), plan_.memory_bytes);
+  if (!received.ok()) return WithLog(received.status());
+  plan_.paging = *std::move(received);
+  if (plan_.paging.on_demand() || paging != kDemandPaging) return absl::OkStatus();
+  return absl::FailedPreconditionError(absl::StrCat("paging 'demand': ", plan_.paging.notice,
+                                                    "; hvctl doctor says more, and paging 'host' "
+                                                    "does without"));
 }
 
 void MachineInstance::WatchExit(Callbacks& callbacks) {

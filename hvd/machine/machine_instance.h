@@ -65,7 +65,9 @@ class MachineInstance {
 
   absl::StatusOr<std::string> Registers(uint32_t vcpu) { return kernel_->GetRegisters(vcpu); }
   absl::StatusOr<hv::v1::KernelGetStatsResponse> Stats() { return kernel_->GetStats(); }
-  MachineMemory Memory() { return {*mmu_, *kernel_, segments_.guest_ram().fd.get()}; }
+  MachineMemory Memory() {
+    return {*mmu_, *kernel_, segments_.guest_ram().fd.get(), plan_.paging, segments_.pager_page()};
+  }
   MachineFaults Faults() {
     return {*supervisor_, *kernel_part_.process, segments_, PlanTopology(plan_.cpus).services,
             next_fault_};
@@ -76,6 +78,8 @@ class MachineInstance {
   absl::Status ReplaceService(const std::string& name);
   std::vector<std::string> Degraded() const { return supervisor_->Degraded(); }
   const std::string& engine() const { return plan_.engine; }
+  // Why the host pages guest RAM though nobody asked for that; empty: it does not, or was asked.
+  const std::string& paging_notice() const { return plan_.paging.notice; }
 
  private:
   MachineInstance(MachineFolder folder, SegmentSet segments, MachineRecords& records)
@@ -85,7 +89,8 @@ class MachineInstance {
                      Callbacks& callbacks);
   void Plan(const hv::v1::MachineConfig& config);
   void MakeSupervisor(const World& world, Callbacks& callbacks);
-  absl::Status StartKernel(Callbacks& callbacks);
+  absl::Status StartServices();
+  absl::Status StartKernel(const std::string& paging);
   void WatchExit(Callbacks& callbacks);
   absl::Status RestoreParts(const World& world, ConsoleHub& hub, std::vector<RemainingPart> parts,
                             Callbacks& callbacks);

@@ -68,6 +68,7 @@ absl::StatusOr<std::unique_ptr<MachineInstance>> MachineInstance::Restore(
                 .realtime_base_ns = remains.life->realtime_base_ns()};
   plan.host_immunities = remains.life->host_immunities();
   plan.memory_map = remains.life->memory_map();
+  plan.paging = std::move(remains.paging);
   if (auto status = instance->RestoreParts(world, hub, std::move(remains.parts), callbacks);
       !status.ok()) {
     return status;

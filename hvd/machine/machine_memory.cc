@@ -6,6 +6,7 @@
 
 #include "abi/vcpu_state.h"
 #include "absl/strings/str_cat.h"
+#include "hvd/machine/paging_view.h"
 
 namespace hv::hvd {
 namespace {
@@ -29,8 +30,18 @@ uint64_t MachineMemory::AllocatedBytes() const {
 
 absl::StatusOr<hv::v1::GuestMemory> MachineMemory::Show() {
   auto memory = mmu_.GetMap();
-  if (memory.ok()) memory->set_allocated_bytes(AllocatedBytes());
+  if (memory.ok()) ShowHostSide(*memory);
   return memory;
+}
+
+void MachineMemory::ShowCounters(
+    google::protobuf::RepeatedPtrField<hv::v1::Counter>& counters) const {
+  ShowPagingCounters(paging_, pager_, counters);
+}
+
+void MachineMemory::ShowHostSide(hv::v1::GuestMemory& memory) const {
+  memory.set_allocated_bytes(AllocatedBytes());
+  ShowPaging(paging_, pager_, *memory.mutable_paging());
 }
 
 // Has hv_kernel follow a change of the map.
@@ -38,7 +49,7 @@ absl::StatusOr<hv::v1::GuestMemory> MachineMemory::InForce(
     absl::StatusOr<hv::v1::GuestMemory> changed) {
   if (!changed.ok()) return changed;
   if (auto status = kernel_.ReloadMap(); !status.ok()) return status;
-  changed->set_allocated_bytes(AllocatedBytes());
+  ShowHostSide(*changed);
   return changed;
 }
 

@@ -6,9 +6,12 @@
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "hvd/plan/guest_paging.h"
 #include "hvd/supervision/kernel_client.h"
 #include "hvd/supervision/mmu_client.h"
 #include "proto/hv/v1/machine.pb.h"
+
+struct hv_pager_page;
 
 namespace hv::hvd {
 
@@ -18,10 +21,13 @@ namespace hv::hvd {
 class MachineMemory {
  public:
   // All outlive it. `ram` is the descriptor of the RAM segment.
-  MachineMemory(MmuClient& mmu, KernelClient& kernel, int ram)
-      : mmu_(mmu), kernel_(kernel), ram_(ram) {}
+  MachineMemory(MmuClient& mmu, KernelClient& kernel, int ram, const GuestPaging& paging,
+                const hv_pager_page& pager)
+      : mmu_(mmu), kernel_(kernel), ram_(ram), paging_(paging), pager_(pager) {}
 
   absl::StatusOr<hv::v1::GuestMemory> Show();
+  // What the pager has done; none where the host pages.
+  void ShowCounters(google::protobuf::RepeatedPtrField<hv::v1::Counter>& counters) const;
   absl::StatusOr<hv::v1::GuestMemory> SetDirtyLogging(uint64_t address, uint64_t bytes, bool on);
   absl::StatusOr<hv::v1::GuestMemory> SetWriteProtection(uint64_t address, uint64_t bytes, bool on);
   absl::StatusOr<hv::v1::TakeDirtyLogResponse> TakeDirtyLog(uint64_t address);
@@ -31,10 +37,14 @@ class MachineMemory {
  private:
   absl::StatusOr<hv::v1::GuestMemory> InForce(absl::StatusOr<hv::v1::GuestMemory> changed);
   uint64_t AllocatedBytes() const;
+  // Fills in what mmu_svc does not say: what the host has given, and by whom.
+  void ShowHostSide(hv::v1::GuestMemory& memory) const;
 
   MmuClient& mmu_;
   KernelClient& kernel_;
   const int ram_;
+  const GuestPaging& paging_;
+  const hv_pager_page& pager_;
 };
 
 }  // namespace hv::hvd

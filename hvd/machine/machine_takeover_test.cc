@@ -4,6 +4,7 @@
 #include "abi/endpoint.h"
 #include "abi/state.h"
 #include "hvd/testing/machine_fixture.h"
+#include "hvd/testing/watched_ram.h"
 #include "ring/shared_store.h"
 
 namespace hv::hvd {
@@ -72,6 +73,34 @@ TEST_F(MachineTakeoverTest, ARunningMachineGoesOnInTheSameProcesses) {
     EXPECT_EQ(service.epoch(), 1u) << service.name();
     EXPECT_GT(service.name() == "hv_kernel" ? 1 : service.maps_size(), 0) << service.name();
   }
+}
+
+TEST_F(MachineTakeoverTest, TheNextHvdHandsOnTheUserfaultfd) {
+  config_.set_paging("auto");
+  launcher_.watch_memory = WatchRam;
+  auto machine = CreateAndStart();
+  const auto first = launcher_.Await("mmu_svc");
+  const auto before = first->AwaitAttached()->manifest();
+  if (!before.has_userfault()) GTEST_SKIP() << "SKIPPED: this host permits no userfaultfd";
+  machine.reset();
+  machine = RestartHvd();
+  first->Die(kSegv);
+  AwaitEvent(hv::v1::EVENT_KIND_SERVICE_REPLACED);
+  const auto after = launcher_.Await("mmu_svc", first->pid())->AwaitAttached()->manifest();
+  ASSERT_TRUE(after.has_userfault());
+  EXPECT_EQ(after.userfault().address(), before.userfault().address());
+  EXPECT_EQ(after.userfault().bytes(), before.userfault().bytes());
+}
+
+TEST_F(MachineTakeoverTest, WhyTheHostPagesIsStillKnown) {
+  config_.set_paging("auto");
+  CreateAndStart();
+  const auto machine = RestartHvd();
+  const auto status = machine->WithMemory([&](MachineMemory& memory) {
+    EXPECT_EQ(memory.Show()->paging().notice(), "not in a test");
+    return absl::OkStatus();
+  });
+  EXPECT_TRUE(status.ok()) << status;
 }
 
 TEST_F(MachineTakeoverTest, ItIsPausedResumedStoppedAndDeletedAsBefore) {

@@ -15,6 +15,7 @@ void Configure(const MachinePlan& plan, uint32_t role, hv::v1::Manifest& manifes
       config.set_cpus(plan.cpus);
       config.set_boot_state(plan.boot_state);
       config.set_translation_cache_bytes(plan.translation_cache_bytes);
+      config.set_demand_paging(plan.try_demand_paging);
       return;
     }
     case HV_ROLE_VCPU: {
@@ -66,6 +67,13 @@ PreparedManifest PrepareManifest(const MachinePlan& plan, const SegmentSet& segm
   }
   manifest.set_control_fd(static_cast<uint32_t>(prepared.fds.size()));
   prepared.fds.push_back(control);
+  if (HV_ENDPOINT_ROLE(endpoint) == HV_ROLE_MMU && plan.paging.on_demand()) {
+    hv::v1::Userfault& userfault = *manifest.mutable_userfault();
+    userfault.set_fd(static_cast<uint32_t>(prepared.fds.size()));
+    userfault.set_address(plan.paging.address);
+    userfault.set_bytes(plan.paging.bytes);
+    prepared.fds.push_back(plan.paging.userfault.get());
+  }
   Configure(plan, HV_ENDPOINT_ROLE(endpoint), manifest);
   return prepared;
 }

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "hvd/host/machine_clock_base.h"
+#include "hvd/plan/guest_paging.h"
 #include "hvd/plan/segment_set.h"
 #include "proto/hv/v1/manifest.pb.h"
 
@@ -27,6 +28,8 @@ struct MachinePlan {
   ClockBase clock;
   uint64_t host_immunities = 0;  // hvd/host/immunities.h
   hv::v1::MmuServiceConfig memory_map;
+  bool try_demand_paging = false;  // hv_kernel is to make a userfaultfd
+  GuestPaging paging;              // what came of it; set before mmu_svc is attached
 };
 
 // A manifest and the descriptors it names, which stay the segment set's and `control`'s owner's.

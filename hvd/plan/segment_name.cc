@@ -19,6 +19,7 @@ std::string SegmentName(hv_segment kind, uint32_t endpoint, uint32_t peer) {
     case HV_SEGMENT_SPIN_BUDGET: return "hv:spin-budget";
     case HV_SEGMENT_DIRTY_LOG: return "hv:dirty-log";
     case HV_SEGMENT_GUEST_RAM: return "hv:guest-ram";
+    case HV_SEGMENT_PAGER_PAGE: return "hv:pager-page";
   }
   return "hv:unknown";
 }

@@ -11,6 +11,7 @@
 #include "abi/cpuid_table.h"
 #include "abi/endpoint.h"
 #include "abi/fault.h"
+#include "abi/pager_page.h"
 #include "abi/route_table.h"
 #include "abi/state.h"
 #include "abi/vcpu_page.h"
@@ -47,6 +48,7 @@ Rights RightsOf(uint32_t role, hv_segment kind) {
     case HV_SEGMENT_SPIN_BUDGET: return {true, true};
     case HV_SEGMENT_DIRTY_LOG:
     case HV_SEGMENT_GUEST_RAM: return {kernel || role == HV_ROLE_MMU, true};
+    case HV_SEGMENT_PAGER_PAGE: return {role == HV_ROLE_MMU, true};
     default: return {};
   }
 }
@@ -78,6 +80,7 @@ std::vector<Spec> Specs(const Topology& topology, uint64_t memory_bytes) {
       {HV_SEGMENT_ROUTE_TABLE, 0, 0, sizeof(hv_route_table)},
       {HV_SEGMENT_CPUID_TABLE, 0, 0, sizeof(hv_cpuid_table)},
       {HV_SEGMENT_SPIN_BUDGET, 0, 0, sizeof(hv_spin_budget)},
+      {HV_SEGMENT_PAGER_PAGE, 0, 0, sizeof(hv_pager_page)},
   };
   for (uint32_t vcpu : topology.vcpus) {
     specs.push_back({HV_SEGMENT_VCPU_PAGE, vcpu, 0, sizeof(hv_vcpu_page)});
@@ -155,11 +158,17 @@ absl::Status SegmentSet::MapOwnView(const OwnedSegment& segment) {
       !status.ok()) {
     return status;
   }
-  if (segment.kind == HV_SEGMENT_STATE)
-    states_.push_back({segment.endpoint, *std::move(mapping)});
-  else if (segment.kind == HV_SEGMENT_WAKE)
-    wakes_.push_back({segment.endpoint, *std::move(mapping)});
+  KeepOwnView(segment, *std::move(mapping));
   return absl::OkStatus();
+}
+
+void SegmentSet::KeepOwnView(const OwnedSegment& segment, ring::Mapping mapping) {
+  switch (segment.kind) {
+    case HV_SEGMENT_STATE: states_.push_back({segment.endpoint, std::move(mapping)}); break;
+    case HV_SEGMENT_WAKE: wakes_.push_back({segment.endpoint, std::move(mapping)}); break;
+    case HV_SEGMENT_PAGER_PAGE: pager_page_ = std::move(mapping); break;
+    default: break;
+  }
 }
 
 absl::Status SegmentSet::FormatAll(const Topology& topology) {
@@ -187,7 +196,7 @@ absl::Status SegmentSet::Format(const OwnedSegment& segment, const Topology& top
     case HV_SEGMENT_STATE:
       service::StateSegment::Format(mapping->bytes(), HV_ENDPOINT_ROLE(segment.endpoint),
                                     kFirstEpoch);
-      states_.push_back({segment.endpoint, *std::move(mapping)});
+      KeepOwnView(segment, *std::move(mapping));
       return absl::OkStatus();
     case HV_SEGMENT_SPIN_BUDGET: mapping->As<hv_spin_budget>()->slots = SpinSlots(topology); break;
     case HV_SEGMENT_DIRTY_LOG:
@@ -197,7 +206,7 @@ absl::Status SegmentSet::Format(const OwnedSegment& segment, const Topology& top
   }
   *mapping->As<hv_segment_header>() = {HV_SEGMENT_MAGIC, static_cast<uint32_t>(segment.kind),
                                        HV_ABI_MAJOR, HV_ABI_MINOR};
-  if (segment.kind == HV_SEGMENT_WAKE) wakes_.push_back({segment.endpoint, *std::move(mapping)});
+  KeepOwnView(segment, *std::move(mapping));
   return absl::OkStatus();
 }
 
@@ -261,5 +270,7 @@ hv_wake* SegmentSet::wake(uint32_t endpoint) const {
   }
   return nullptr;
 }
+
+hv_pager_page& SegmentSet::pager_page() const { return *pager_page_.As<hv_pager_page>(); }
 
 }  // namespace hv::hvd

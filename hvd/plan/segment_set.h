@@ -12,6 +12,7 @@
 #include "ring/segment.h"
 
 struct hv_fault_table;
+struct hv_pager_page;
 struct hv_state_header;
 struct hv_wake;
 
@@ -61,6 +62,8 @@ class SegmentSet {
   hv_fault_table* fault_table(uint32_t service) const;
   // hvd's own view of an endpoint's wake word.
   hv_wake* wake(uint32_t endpoint) const;
+  // hvd's own view of what mmu_svc's pager does.
+  hv_pager_page& pager_page() const;
 
  private:
   struct View {
@@ -73,10 +76,13 @@ class SegmentSet {
   absl::Status FormatAll(const Topology& topology);
   // Maps what hvd looks at itself of a segment that others use already.
   absl::Status MapOwnView(const OwnedSegment& segment);
+  // Keeps the view of a segment, if it is one of those.
+  void KeepOwnView(const OwnedSegment& segment, ring::Mapping mapping);
 
   std::vector<OwnedSegment> segments_;
   std::vector<View> states_;
   std::vector<View> wakes_;
+  ring::Mapping pager_page_;
 };
 
 }  // namespace hv::hvd

@@ -11,6 +11,7 @@
 #include <thread>
 
 #include "abi/endpoint.h"
+#include "abi/pager_page.h"
 #include "abi/state.h"
 #include "abi/version_check.h"
 #include "abi/wake.h"
@@ -42,6 +43,19 @@ class SegmentSetTest : public testing::Test {
                        [&](const auto& use) { return use.segment->kind == kind; });
   }
 };
+
+// As another hvd gets them.
+std::vector<OwnedSegment> Copies(const SegmentSet& set) {
+  const auto copy = [](const UniqueFd& fd) {
+    return UniqueFd(fd.valid() ? fcntl(fd.get(), F_DUPFD_CLOEXEC, 0) : -1);
+  };
+  std::vector<OwnedSegment> all;
+  for (const OwnedSegment& segment : set.all()) {
+    all.push_back({segment.kind, segment.endpoint, segment.peer, segment.bytes, copy(segment.fd),
+                   copy(segment.read_only)});
+  }
+  return all;
+}
 
 TEST_F(SegmentSetTest, EverySegmentButRamStartsWithItsHeader) {
   for (uint32_t process : Processes()) {
@@ -105,6 +119,16 @@ TEST_F(SegmentSetTest, GuestRamIsForKernelAndMmuAlone) {
     EXPECT_EQ(Maps(process, HV_SEGMENT_GUEST_RAM), role == HV_ROLE_KERNEL || role == HV_ROLE_MMU)
         << role;
   }
+}
+
+TEST_F(SegmentSetTest, WhatThePagerDoesIsForMmuSvcAlone) {
+  for (uint32_t process : Processes()) {
+    EXPECT_EQ(Maps(process, HV_SEGMENT_PAGER_PAGE), HV_ENDPOINT_ROLE(process) == HV_ROLE_MMU);
+  }
+  set_.pager_page().faults = 7;
+  const auto restored = SegmentSet::Restore(topology_, kMemory, Copies(set_));
+  ASSERT_TRUE(restored.ok()) << restored.status();
+  EXPECT_EQ(restored->pager_page().faults, 7u);
 }
 
 TEST_F(SegmentSetTest, StateIsForItsServiceAlone) {
@@ -185,19 +209,6 @@ TEST_F(SegmentSetTest, StateHeaderIsAtTheFirstEpoch) {
   EXPECT_EQ(header->epoch, 1u);
   EXPECT_EQ(header->role, uint32_t{HV_ROLE_IOAPIC});
   EXPECT_EQ(set_.state_header(kKernel), nullptr);
-}
-
-// As another hvd gets them.
-std::vector<OwnedSegment> Copies(const SegmentSet& set) {
-  const auto copy = [](const UniqueFd& fd) {
-    return UniqueFd(fd.valid() ? fcntl(fd.get(), F_DUPFD_CLOEXEC, 0) : -1);
-  };
-  std::vector<OwnedSegment> all;
-  for (const OwnedSegment& segment : set.all()) {
-    all.push_back({segment.kind, segment.endpoint, segment.peer, segment.bytes, copy(segment.fd),
-                   copy(segment.read_only)});
-  }
-  return all;
 }
 
 TEST_F(SegmentSetTest, AnotherHvdGoesOnWithTheSameSegments) {

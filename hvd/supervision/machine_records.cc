@@ -9,7 +9,7 @@
 namespace hv::hvd {
 namespace {
 
-constexpr uint32_t kVersion = 1;
+constexpr uint32_t kVersion = 2;
 constexpr char kLife[] = "life";  // the second part of a key; that of a part is longer
 
 // A machine's name has no slash.
@@ -41,6 +41,11 @@ bool ReadLife(KeptRecord& record, Remains& remains) {
     to.fd = std::move(*fd++);
     if (from.has_read_only()) to.read_only = std::move(*fd++);
   }
+  const hv::v1::KeptPaging& kept = life.paging();
+  if (record.fds.end() - fd != (kept.has_userfault() ? 1 : 0)) return false;
+  remains.paging = {
+      .userfault = {}, .address = kept.address(), .bytes = kept.bytes(), .notice = kept.notice()};
+  if (kept.has_userfault()) remains.paging.userfault = std::move(*fd);
   remains.life = std::move(life);
   remains.segments = std::move(segments);
   return true;
@@ -108,6 +113,12 @@ void MachineRecords::PutLife(const MachinePlan& plan, const SegmentSet& segments
     to.set_has_read_only(segment.read_only.valid());
     if (segment.read_only.valid()) fds.push_back(segment.read_only.get());
   }
+  auto& paging = *record.mutable_paging();
+  paging.set_has_userfault(plan.paging.on_demand());
+  paging.set_address(plan.paging.address);
+  paging.set_bytes(plan.paging.bytes);
+  paging.set_notice(plan.paging.notice);
+  if (plan.paging.on_demand()) fds.push_back(plan.paging.userfault.get());
   std::lock_guard lock(mutex_);
   record.set_life(life_);
   Put(KeyOf(machine_, kLife), record.SerializeAsString(), fds);

@@ -37,6 +37,7 @@ class MachineRecords {
 
   // What is put from here on is of this life.
   void BeginLife(uint64_t life);
+  // Once paging is settled: what is in the plan by then is kept.
   void PutLife(const MachinePlan& plan, const SegmentSet& segments);
   // Before the process has its manifest, so that whatever is attached can be found.
   void PutPart(uint32_t endpoint, uint32_t epoch, const Process& process, int control);
@@ -69,6 +70,7 @@ struct Remains {
   UniqueFd console;
   std::optional<hv::v1::KeptLife> life;
   std::vector<OwnedSegment> segments;  // of `life`
+  GuestPaging paging;                  // of `life`
   std::vector<RemainingPart> parts;    // of any life
   std::set<std::string> keys;          // of life and parts
   std::vector<std::string> damaged;    // in words: records that make no sense

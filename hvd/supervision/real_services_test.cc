@@ -9,9 +9,11 @@
 #include <filesystem>
 #include <fstream>
 #include <mutex>
+#include <thread>
 
 #include "abi/endpoint.h"
 #include "abi/message.h"
+#include "abi/pager_page.h"
 #include "abi/platform.h"
 #include "abi/route_table.h"
 #include "abi/state.h"
@@ -23,6 +25,7 @@
 #include "hvd/supervision/mmu_client.h"
 #include "hvd/supervision/supervisor.h"
 #include "hvd/testing/fake_keeper.h"
+#include "hvd/testing/watched_ram.h"
 #include "ring/consumer.h"
 #include "ring/producer.h"
 #include "ring/wake.h"
@@ -133,6 +136,7 @@ class RealServicesTest : public testing::Test {
     std::lock_guard lock(mutex_);
     if (event.kind == hv::v1::EVENT_KIND_SERVICE_REPLACED) ++replaced_;
     if (event.kind == hv::v1::EVENT_KIND_DEGRADED) degraded_ = event.message;
+    if (event.kind == hv::v1::EVENT_KIND_SERVICE_DIED) last_death_ = event.message;
     changed_.notify_all();
   }
   void AwaitReplaced(int count) {
@@ -167,6 +171,7 @@ class RealServicesTest : public testing::Test {
   std::condition_variable changed_;
   int replaced_ = 0;
   std::string degraded_;
+  std::string last_death_;
   std::unique_ptr<Supervisor> supervisor_;
 };
 
@@ -297,6 +302,71 @@ TEST_F(RealServicesTest, AServiceThatIsStoppedIsReplaced) {
     EXPECT_NE(StatusOf(kTimer).pid(), pid);
   }
   EXPECT_FALSE(line.HasMore());
+}
+
+// The test plays hv_kernel: a thread of it touches guest RAM that mmu_svc pages.
+class PagedRamTest : public RealServicesTest {
+ protected:
+  void SetUp() override {
+    auto userfault = WatchRam(ram_.bytes());
+    if (!userfault.ok()) GTEST_SKIP() << "SKIPPED: " << userfault.status();
+    plan_.paging = {.userfault = *std::move(userfault),
+                    .address = reinterpret_cast<uint64_t>(ram_.bytes().data()),
+                    .bytes = ram_.bytes().size(),
+                    .notice = ""};
+    StartAll();
+  }
+  // Stops it while its loop sleeps with nothing to do.
+  void StopAsleep(pid_t pid) {
+    const uint64_t& waiting = set_.state_header(kMmu)->waiting;
+    for (;;) {
+      while (ring::LoadRelaxed(waiting) == 0) std::this_thread::yield();
+      ASSERT_EQ(kill(pid, SIGSTOP), 0);
+      while (ReadProcessActivity(pid).state != 'T') std::this_thread::yield();
+      if (ring::LoadRelaxed(waiting) != 0) return;
+      ASSERT_EQ(kill(pid, SIGCONT), 0);
+    }
+  }
+  // A page of a chunk that nobody has touched.
+  void TouchNew() { ram_.bytes()[(next_ += 1 << 20)] = std::byte{1}; }
+
+  static constexpr uint32_t kMmu = HV_ENDPOINT(HV_ROLE_MMU, 0);
+  const ring::Mapping ram_ =
+      ring::Mapping::Map(set_.guest_ram().fd.get(), set_.guest_ram().bytes, true).value();
+  size_t next_ = 0;
+};
+
+TEST_F(PagedRamTest, MmuSvcGivesWhatIsTouchedFromInsideItsSandbox) {
+  TouchNew();
+  EXPECT_GE(set_.pager_page().faults, 1u);
+  EXPECT_GE(set_.pager_page().pages, 1u);
+  EXPECT_EQ(set_.pager_page().refused, 0u);
+  EXPECT_EQ(set_.pager_page().failed, 0u);
+}
+
+TEST_F(PagedRamTest, FaultsAreServedByWhicheverProcessLives) {
+  for (int deaths = 1; deaths <= 5; ++deaths) {
+    const pid_t pid = StatusOf(kMmu).pid();
+    std::thread vcpu([&] {
+      for (int i = 0; i < 8; ++i) TouchNew();
+    });
+    ASSERT_EQ(kill(pid, SIGKILL), 0);
+    vcpu.join();
+    AwaitReplaced(deaths);
+  }
+  EXPECT_GE(set_.pager_page().wakes, 5u);
+}
+
+// The loop of mmu_svc sleeps with nothing to do meanwhile, which is no hang.
+TEST_F(PagedRamTest, OneThatIsStoppedWhileAFaultWaitsIsReplacedForThat) {
+  for (int stops = 1; stops <= 3; ++stops) {
+    StopAsleep(StatusOf(kMmu).pid());
+    TouchNew();  // given by the next one
+    AwaitReplaced(stops);
+    std::lock_guard lock(mutex_);
+    EXPECT_EQ(last_death_,
+              "hung with page faults of the guest waiting for 50 ms, killed by signal 9 (Killed)");
+  }
 }
 
 TEST_F(RealServicesTest, NobodyWaitsWhereThePlanSaysSo) {

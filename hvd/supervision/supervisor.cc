@@ -40,19 +40,33 @@ Supervisor::~Supervisor() {
   control_watch_.reset();  // what it asks is dead by now, and says so
 }
 
+Supervisor::Slot& Supervisor::AddSlot(uint32_t endpoint) {
+  slots_.push_back(std::make_unique<Slot>(
+      Slot{.endpoint = endpoint, .hang = HangDetector(parts_.plan.hang_timeout)}));
+  Slot& slot = *slots_.back();
+  if (parts_.plan.standby) {
+    slot.standby = std::make_unique<Standby>(parts_.loop, parts_.launcher, endpoint, parts_.log);
+  }
+  return slot;
+}
+
+absl::Status Supervisor::Launch(uint32_t service) {
+  std::lock_guard lock(mutex_);
+  auto part = LaunchPart(parts_.launcher, service, parts_.log);
+  if (!part.ok()) return part.status();
+  AddSlot(service).part = *std::move(part);
+  return absl::OkStatus();
+}
+
 absl::Status Supervisor::Start(const std::vector<uint32_t>& services) {
   std::lock_guard lock(mutex_);
   for (uint32_t endpoint : services) {
-    slots_.push_back(std::make_unique<Slot>(
-        Slot{.endpoint = endpoint, .hang = HangDetector(parts_.plan.hang_timeout)}));
-    if (parts_.plan.standby) {
-      slots_.back()->standby =
-          std::make_unique<Standby>(parts_.loop, parts_.launcher, endpoint, parts_.log);
-    }
-    if (auto status = Attach(*slots_.back()); !status.ok()) return status;
-    const size_t index = slots_.size() - 1;
-    slots_.back()->watch = parts_.loop.WhenReadable(slots_.back()->part.process->death_fd(),
-                                                    [this, index] { OnDeath(index); });
+    if (FindSlot(endpoint) == nullptr) AddSlot(endpoint);
+    const size_t index = IndexOf(endpoint);
+    Slot& slot = *slots_[index];
+    if (auto status = Attach(slot); !status.ok()) return status;
+    slot.watch =
+        parts_.loop.WhenReadable(slot.part.process->death_fd(), [this, index] { OnDeath(index); });
   }
   return absl::OkStatus();
 }
@@ -74,16 +88,20 @@ absl::Status Supervisor::Attach(Slot& slot) {
   slot.client = std::make_shared<ServiceClient>(*std::move(control));
   slot.failover.attached_ns = clock_.NowNs();
   slot.hang = HangDetector(parts_.plan.hang_timeout);
+  WatchPager(slot);
   slot.attached_at = EventLoop::Clock::now();
   slot.state = State::kRunning;
   changed_.notify_all();
   return absl::OkStatus();
 }
 
-// The standby, or, where there is none or it has just died, a process started now.
+// The process launched ahead, or the standby, or, where there is none or it has just died, a
+// process started now.
 absl::StatusOr<UniqueFd> Supervisor::AttachProcess(Slot& slot) {
   if (auto waiting = slot.standby ? slot.standby->Take() : std::nullopt; waiting) {
     slot.part = *std::move(waiting);
+  }
+  if (slot.part.process) {
     auto control = AttachPart(slot.part, parts_.plan, parts_.segments, slot.endpoint, slot.epoch,
                               parts_.records);
     if (control.ok()) return control;
@@ -177,10 +195,12 @@ void Supervisor::Retry(Slot& slot, size_t index, std::vector<ServiceEvent>& even
   if (!delay) {
     slot.state = State::kDegraded;
     changed_.notify_all();
-    events.push_back(
-        {hv::v1::EVENT_KIND_DEGRADED, slot.endpoint,
-         absl::StrCat("died ", slot.policy.fruitless_deaths(),
-                      " times in a row without doing anything, last: ", slot.last_end)});
+    // Nobody answers for the service any more; its guest's memory, at least, the host can give.
+    const absl::Status released = slot.pager ? slot.pager->Release() : absl::OkStatus();
+    events.push_back({hv::v1::EVENT_KIND_DEGRADED, slot.endpoint,
+                      absl::StrCat("died ", slot.policy.fruitless_deaths(),
+                                   " times in a row without doing anything, last: ", slot.last_end,
+                                   released.ok() ? "" : absl::StrCat("; ", released.message()))});
     return;
   }
   // At once is now, before anybody is told.
@@ -254,6 +274,13 @@ std::vector<hv::v1::ServiceStatus> Supervisor::Status() {
     *all[i].mutable_sandbox_missing() = described->sandbox_missing();
   }
   return all;
+}
+
+Supervisor::Slot* Supervisor::FindSlot(uint32_t endpoint) const {
+  for (const auto& slot : slots_) {
+    if (slot->endpoint == endpoint) return slot.get();
+  }
+  return nullptr;
 }
 
 size_t Supervisor::IndexOf(uint32_t endpoint) const {

@@ -20,6 +20,7 @@
 #include "hvd/supervision/failover_record.h"
 #include "hvd/supervision/hang_detector.h"
 #include "hvd/supervision/machine_records.h"
+#include "hvd/supervision/pager_watch.h"
 #include "hvd/supervision/part_process.h"
 #include "hvd/supervision/respawn_policy.h"
 #include "hvd/supervision/service_client.h"
@@ -56,7 +57,10 @@ class Supervisor {
   // Ends every service; none is left when it returns.
   ~Supervisor();
 
-  // Starts all services. On an error some may be running: destroy the supervisor.
+  // Starts a service's process, which is to have its manifest with Start, later: something that is
+  // in it is not there yet.
+  absl::Status Launch(uint32_t service);
+  // Starts services. On an error some may be running: destroy the supervisor.
   absl::Status Start(const std::vector<uint32_t>& services);
   // Goes on with the services of another hvd, instead of Start and AwaitReady: the dead, and those
   // of which `parts` has none, are replaced, the others watched. Starts the standbys.
@@ -84,11 +88,12 @@ class Supervisor {
     uint32_t endpoint;
     uint32_t epoch = 1;
     State state = State::kWaiting;
-    LaunchedPart part;
+    LaunchedPart part;  // state kWaiting: was launched ahead, or none
     std::shared_ptr<ServiceClient> client;
     std::unique_ptr<Standby> standby;  // null: the machine has none
     HangDetector hang;
-    std::string killed_for;  // not empty: hvd killed it, and why
+    std::unique_ptr<PagerWatch> pager;  // null: this service does not page guest RAM
+    std::string killed_for;             // not empty: hvd killed it, and why
     RespawnPolicy policy;
     EventLoop::Id watch = EventLoop::kNone;  // for the death, or for the end of a delay
     uint64_t commit_at_attach = 0;
@@ -105,6 +110,9 @@ class Supervisor {
   };
 
   size_t IndexOf(uint32_t endpoint) const;
+  Slot* FindSlot(uint32_t endpoint) const;  // null: no such service yet
+  Slot& AddSlot(uint32_t endpoint);
+  void WatchPager(Slot& slot);
   void BeginRenewal(size_t index);
   absl::Status Attach(Slot& slot);
   absl::StatusOr<UniqueFd> AttachProcess(Slot& slot);

@@ -49,6 +49,7 @@ void Supervisor::Adopt(Slot& slot, RemainingPart part) {
   const hv_state_header* header = parts_.segments.state_header(slot.endpoint);
   slot.heartbeat_at_attach = ring::LoadRelaxed(header->heartbeat);
   slot.quarantined = ring::LoadRelaxed(header->quarantined);
+  WatchPager(slot);
   slot.attached_at = EventLoop::Clock::now();
   slot.state = State::kRunning;
 }

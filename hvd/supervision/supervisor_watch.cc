@@ -1,6 +1,7 @@
 // What the supervisor looks at while services live: hangs, recoveries, quarantined messages.
 #include <utility>
 
+#include "abi/endpoint.h"
 #include "abi/state.h"
 #include "abi/wake.h"
 #include "absl/strings/str_cat.h"
@@ -49,9 +50,23 @@ void Supervisor::LookAround() {
   for (const ServiceEvent& event : events) parts_.on_event(event);
 }
 
+// A process that pages guest RAM is watched for that too.
+void Supervisor::WatchPager(Slot& slot) {
+  if (HV_ENDPOINT_ROLE(slot.endpoint) != HV_ROLE_MMU || !parts_.plan.paging.on_demand()) return;
+  if (!slot.pager) {
+    slot.pager = std::make_unique<PagerWatch>(parts_.plan.paging, parts_.segments.pager_page(),
+                                              parts_.plan.hang_timeout);
+  }
+  slot.pager->OnAttached(EventLoop::Clock::now());
+}
+
 // What hangs is killed; the rest is as with any other death.
 void Supervisor::LookForHang(Slot& slot) {
   if (slot.state != State::kRunning || !slot.killed_for.empty()) return;
+  if (slot.pager && slot.pager->Hangs(*slot.part.process, EventLoop::Clock::now())) {
+    return EndDeliberately(slot, absl::StrCat("hung with page faults of the guest waiting for ",
+                                              parts_.plan.hang_timeout.count(), " ms, "));
+  }
   const hv_state_header& header = *parts_.segments.state_header(slot.endpoint);
   const ServiceProgress progress{
       .heartbeat = ring::LoadRelaxed(header.heartbeat),

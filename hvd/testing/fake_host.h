@@ -24,6 +24,8 @@ class FakeHost : public testing::Test {
     config_.set_name("vm");
     config_.set_kernel(path_ + "/kernel");
     config_.set_memory_bytes(16 << 20);
+    // Who else may is in machine_paging_test.
+    config_.set_paging("host");
     // Of each name one part lives; what waits to take over is in standby_test and
     // real_services_test.
     config_.set_no_standby(true);

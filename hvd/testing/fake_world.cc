@@ -14,6 +14,7 @@
 #include "base/unique_fd.h"
 #include "hvd/testing/fake_controls.h"
 #include "service/control_server.h"
+#include "service/descriptor_socket.h"
 
 namespace hv::hvd {
 namespace {
@@ -31,6 +32,7 @@ class FakeProcess final : public Process {
   int death_fd() const override { return part_->death_fd(); }
   // Nothing that a fake part does counts as a hang: it makes no turns.
   ProcessActivity activity() const override { return {.state = 'Z'}; }
+  ProcessActivity thread_activity(pid_t) const override { return {.state = 'Z'}; }
   void Signal(int signal) override {
     if (signal != SIGSTOP && !*lost_) part_->Die({.by_signal = true, .code = signal});
   }
@@ -40,6 +42,22 @@ class FakeProcess final : public Process {
   std::shared_ptr<FakePart> part_;
   std::shared_ptr<std::atomic<bool>> lost_;
 };
+
+template <typename Watch>
+void SendUserfault(int control, std::span<std::byte> ram, const Watch& watch) {
+  const absl::StatusOr<UniqueFd> fd =
+      watch ? watch(ram) : absl::StatusOr<UniqueFd>(absl::PermissionDeniedError("not in a test"));
+  hv::v1::Userfault message;
+  std::vector<int> fds;
+  if (fd.ok()) {
+    message.set_address(reinterpret_cast<uint64_t>(ram.data()));
+    message.set_bytes(ram.size());
+    fds.push_back(fd->get());
+  } else {
+    message.set_refusal(std::string(fd.status().message()));
+  }
+  CHECK(service::SendWithDescriptors(control, message.SerializeAsString(), fds).ok());
+}
 
 constexpr ProcessEnd kExit1{.by_signal = false, .code = 1};
 
@@ -102,6 +120,10 @@ void FakePart::Live() {
   {
     std::unique_lock lock(state_->mutex);
     state_->control = attached->TakeControl();
+    if (attached->manifest().kernel().demand_paging()) {
+      SendUserfault(state_->control.get(), attached->Find(HV_SEGMENT_GUEST_RAM),
+                    state_->launcher.watch_memory);
+    }
     state_->attachment = *std::move(attached);
     state_->changed.notify_all();
   }

@@ -11,6 +11,7 @@
 #include <memory>
 #include <mutex>
 #include <set>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -94,6 +95,10 @@ class FakeLauncher : public Launcher {
   std::shared_ptr<FakePart> Await(const std::string& name, int after_pid = 0);
   int alive() const;
   int launched() const;
+
+  // What an hv_kernel that is to page on demand sends of its mapping of guest RAM; none: it says
+  // that the host does not permit it.
+  std::function<absl::StatusOr<UniqueFd>(std::span<std::byte> ram)> watch_memory;
 
   // From now on: programs that cannot be started; that die before they attach; that die as soon as
   // they have.
