@@ -48,8 +48,8 @@ class LateWatchTest : public testing::Test {
 TEST_F(LateWatchTest, AVcpuThatStaysInsideWithAWriteInTheRingIsKicked) {
   Enter();
   PutWrite();
-  Await([&] { return Kicked(); });
-  EXPECT_GE(watch_.kicks(), 1u);
+  Await([&] { return watch_.kicks() >= 1; });  // counted when it has been done
+  EXPECT_TRUE(Kicked());
   Leave();
 }
 
