@@ -3,7 +3,6 @@
 // off (Intel SDM vol. 3, 2.5 and 13.1).
 #include <Zydis/Zydis.h>
 
-#include "hv_kernel/soft/system/instructions.h"
 #include "hv_kernel/soft/translate/families.h"
 
 namespace hv::soft {

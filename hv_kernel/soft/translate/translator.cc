@@ -1,7 +1,6 @@
 #include "hv_kernel/soft/translate/translator.h"
 
 #include "base/check.h"
-#include "hv_kernel/soft/system/instructions.h"
 #include "hv_kernel/soft/translate/families.h"
 #include "hv_kernel/soft/translate/flag_liveness.h"
 #include "hv_kernel/soft/translate/memory_operand.h"
