@@ -16,6 +16,7 @@ x86::Mem Indexed(size_t offset, const x86::Gp& index, uint32_t shift) {
 
 void Emission::JumpTo(uint64_t rip) {
   if (CanLink(rip)) return EmitLink(x86::Inst::kIdJmp, rip);
+  PutBack();
   LoadImmediate(kTemp0, rip);
   JumpToTemp0();
 }
@@ -26,6 +27,7 @@ void Emission::JumpToIf(x86::Inst::Id jump, uint64_t rip) {
   assembler_.emit(jump, taken);
   Later([this, taken, rip] {
     assembler_.bind(taken);
+    PutBack();
     LoadImmediate(kTemp0, rip);
     JumpToTemp0();
   });
@@ -40,14 +42,36 @@ bool Emission::CanLink(uint64_t rip) const {
 // Until it is linked it leads to a stub that asks for it.
 void Emission::EmitLink(x86::Inst::Id jump, uint64_t rip) {
   x86::Assembler& a = assembler_;
+  if (set_aside_ != 0 && rip == block_rip_) {
+    a.emit(jump, turns_);
+    return;
+  }
   const bool loops = rip <= rip_ && mode_.code() == CodeMode::k64;
   LeaveSite& site = NewLinkSite(rip, loops ? LinkTo::kLoop : LinkTo::kPlain);
   const asmjit::Label stub = a.newLabel();
+  if (set_aside_ != 0) {
+    a.long_().emit(jump, stub);
+    return LinkLater(stub, site);
+  }
   const asmjit::Label after = a.newLabel();
   a.long_().emit(jump, stub);
   a.bind(after);
   PatchAt(site, after);
   Later([this, &site, stub] {
+    assembler_.bind(stub);
+    Leave(site);
+  });
+}
+
+void Emission::LinkLater(const asmjit::Label& from, LeaveSite& site) {
+  const asmjit::Label after = assembler_.newLabel();
+  PatchAt(site, after);
+  Later([this, &site, from, after] {
+    const asmjit::Label stub = assembler_.newLabel();
+    assembler_.bind(from);
+    PutBack();
+    assembler_.long_().jmp(stub);
+    assembler_.bind(after);
     assembler_.bind(stub);
     Leave(site);
   });

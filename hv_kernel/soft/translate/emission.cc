@@ -41,7 +41,8 @@ void Emission::Begin(const RunInstruction& instruction, const Context& context) 
   flags_live_ = context.flags_live;
   followed_ = context.followed;
   shared_ = context.shared;
-  reach_ = 0;
+  held_ = context.held;
+  accessed_ = x86::ptr(kTemp0);
 }
 
 LeaveSite& Emission::NewSite(LeaveKind kind) {
@@ -62,8 +63,13 @@ LeaveSite& Emission::NewLinkSite(uint64_t rip, LinkTo to) {
   return site;
 }
 
-// By hand, as there are several to each block: the assembler would note the jump, to relocate it.
 void Emission::Leave(LeaveSite& site) {
+  if (set_aside_ != 0) {
+    assembler_.mov(kTemp1, reinterpret_cast<uint64_t>(&site));
+    assembler_.jmp(put_back_and_leave_);
+    return;
+  }
+  // By hand, as there are several to each block: the assembler would note the jump, to relocate it.
   struct [[gnu::packed]] Code {
     uint8_t mov_r11[2] = {0x49, 0xbb};
     uint64_t site;
@@ -82,6 +88,10 @@ void Emission::EmitLater() {
     const LaterCode code = memory_.later[i];
     code();
   }
+  if (set_aside_ == 0) return;
+  assembler_.bind(put_back_and_leave_);
+  PutBack();
+  assembler_.jmp(trampolines_.leave);
 }
 
 void Emission::ResolveLabels(uint64_t base) {
