@@ -133,5 +133,17 @@ TEST_F(HeldLoopTest, AttentionEndsALoopThatGoesOnWhereItWas) {
   ExpectCopied(100'000);
 }
 
+TEST_F(HeldLoopTest, AnEndlessLoopSeesTheAttentionWord) {
+  Load([](x86::Assembler& a) { a.and_(x86::eax, 0x7f); });
+  m_.gpr(HV_RSI) = 0;
+  std::thread wanting([&] {
+    while (m_.Peek<uint32_t>(kTo + 0x7f * 4) == 0) std::this_thread::yield();
+    m_.attention = 1;
+  });
+  EXPECT_EQ(m_.Run().reason, ExitReason::kAttention);
+  wanting.join();
+  ExpectUnusedRegisters();
+}
+
 }  // namespace
 }  // namespace hv::soft
