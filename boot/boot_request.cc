@@ -31,7 +31,7 @@ absl::StatusOr<Bytes> MapFile(const Descriptors& descriptors, uint32_t index,
   }
   if (info.st_size == 0) return Bytes{};
   const auto size = static_cast<size_t>(info.st_size);
-  void* at = mmap(nullptr, size, PROT_READ, MAP_PRIVATE, fd, 0);
+  void* at = mmap(nullptr, size, PROT_READ, MAP_PRIVATE | MAP_POPULATE, fd, 0);
   if (at == MAP_FAILED) {
     return absl::InvalidArgumentError(
         absl::StrCat(what, ": ", size, " bytes cannot be mapped: ", std::strerror(errno)));

@@ -1,11 +1,37 @@
 #include "hv_kernel/soft/decoder.h"
 
+#include <array>
+
 namespace hv::soft {
 namespace {
 
 // Zydis numbers byte registers AL CL DL BL AH CH DH BH SPL BPL SIL DIL R8B ... R15B.
 constexpr int kFirstHighByteId = 4;
 constexpr int kFirstRexByteId = 8;
+
+RegisterFacts LookUp(ZydisRegister reg) {
+  RegisterFacts facts{.kind = ZydisRegisterGetClass(reg),
+                      .id = static_cast<uint8_t>(ZydisRegisterGetId(reg)),
+                      .gpr = kNoRegister,
+                      .high_byte = false};
+  switch (facts.kind) {
+    case ZYDIS_REGCLASS_GPR8:
+      facts.gpr = facts.id < kFirstRexByteId ? facts.id % 4 : facts.id - kFirstRexByteId + 4;
+      facts.high_byte = facts.id >= kFirstHighByteId && facts.id < kFirstRexByteId;
+      break;
+    case ZYDIS_REGCLASS_GPR16:
+    case ZYDIS_REGCLASS_GPR32:
+    case ZYDIS_REGCLASS_GPR64: facts.gpr = facts.id; break;
+    default: break;
+  }
+  return facts;
+}
+
+std::array<RegisterFacts, ZYDIS_REGISTER_MAX_VALUE + 1> FactsOfAll() {
+  std::array<RegisterFacts, ZYDIS_REGISTER_MAX_VALUE + 1> facts;
+  for (size_t i = 0; i < facts.size(); ++i) facts[i] = LookUp(static_cast<ZydisRegister>(i));
+  return facts;
+}
 
 uint8_t SegmentNumber(ZydisRegister reg) {
   switch (reg) {
@@ -20,14 +46,15 @@ uint8_t SegmentNumber(ZydisRegister reg) {
 
 void FillRegister(const ZydisDecodedOperand& from, Operand& to) {
   const ZydisRegister reg = from.reg.value;
-  switch (ZydisRegisterGetClass(reg)) {
+  const RegisterFacts& facts = FactsOf(reg);
+  switch (facts.kind) {
     case ZYDIS_REGCLASS_GPR8:
     case ZYDIS_REGCLASS_GPR16:
     case ZYDIS_REGCLASS_GPR32:
     case ZYDIS_REGCLASS_GPR64:
       to.kind = Operand::Kind::kGpr;
-      to.reg = GprNumber(reg);
-      to.high_byte = IsHighByte(reg);
+      to.reg = facts.gpr;
+      to.high_byte = facts.high_byte;
       break;
     case ZYDIS_REGCLASS_SEGMENT:
       to.kind = Operand::Kind::kSegment;
@@ -35,16 +62,16 @@ void FillRegister(const ZydisDecodedOperand& from, Operand& to) {
       break;
     case ZYDIS_REGCLASS_CONTROL:
       to.kind = Operand::Kind::kControl;
-      to.reg = static_cast<uint8_t>(ZydisRegisterGetId(reg));
+      to.reg = facts.id;
       break;
     case ZYDIS_REGCLASS_DEBUG:
       to.kind = Operand::Kind::kDebug;
-      to.reg = static_cast<uint8_t>(ZydisRegisterGetId(reg));
+      to.reg = facts.id;
       break;
     case ZYDIS_REGCLASS_XMM:
     case ZYDIS_REGCLASS_YMM:
       to.kind = Operand::Kind::kVector;
-      to.reg = static_cast<uint8_t>(ZydisRegisterGetId(reg));
+      to.reg = facts.id;
       break;
     default: to.kind = Operand::Kind::kOther;
   }
@@ -53,14 +80,14 @@ void FillRegister(const ZydisDecodedOperand& from, Operand& to) {
 void FillMemory(const ZydisDecodedOperand& from, Operand& to) {
   to.kind = Operand::Kind::kMemory;
   to.segment = SegmentNumber(from.mem.segment);
-  to.base = from.mem.base == ZYDIS_REGISTER_NONE                        ? kNoRegister
-            : ZydisRegisterGetClass(from.mem.base) == ZYDIS_REGCLASS_IP ? kRipRegister
-                                                                        : GprNumber(from.mem.base);
-  to.index = from.mem.index == ZYDIS_REGISTER_NONE ? kNoRegister : GprNumber(from.mem.index);
+  const RegisterFacts& base = FactsOf(from.mem.base);
+  const RegisterFacts& index = FactsOf(from.mem.index);
+  to.base = base.kind == ZYDIS_REGCLASS_IP ? kRipRegister : base.gpr;
+  to.index = index.gpr;
   to.scale = from.mem.scale;
   if (from.mem.type == ZYDIS_MEMOP_TYPE_VSIB) {
-    to.index_vector = static_cast<uint8_t>(ZydisRegisterGetId(from.mem.index));
-    to.index_vector_bytes = ZydisRegisterGetClass(from.mem.index) == ZYDIS_REGCLASS_YMM ? 32 : 16;
+    to.index_vector = index.id;
+    to.index_vector_bytes = index.kind == ZYDIS_REGCLASS_YMM ? 32 : 16;
   }
   to.value = from.mem.disp.has_displacement ? from.mem.disp.value : 0;
 }
@@ -94,23 +121,9 @@ bool HasNoBase(const ZydisDecodedInstruction& zydis, const ZydisDecodedOperand& 
 
 }  // namespace
 
-uint8_t GprNumber(ZydisRegister reg) {
-  const int id = ZydisRegisterGetId(reg);
-  switch (ZydisRegisterGetClass(reg)) {
-    case ZYDIS_REGCLASS_GPR8:
-      if (id < kFirstRexByteId) return static_cast<uint8_t>(id % 4);
-      return static_cast<uint8_t>(id - kFirstRexByteId + 4);
-    case ZYDIS_REGCLASS_GPR16:
-    case ZYDIS_REGCLASS_GPR32:
-    case ZYDIS_REGCLASS_GPR64: return static_cast<uint8_t>(id);
-    default: return kNoRegister;
-  }
-}
-
-bool IsHighByte(ZydisRegister reg) {
-  const ZyanI8 id = ZydisRegisterGetId(reg);
-  return ZydisRegisterGetClass(reg) == ZYDIS_REGCLASS_GPR8 && id >= kFirstHighByteId &&
-         id < kFirstRexByteId;
+const RegisterFacts& FactsOf(ZydisRegister reg) {
+  static const auto facts = FactsOfAll();
+  return facts[reg];
 }
 
 Decoder::Decoder() {
@@ -127,8 +140,13 @@ Decoder::Decoder() {
 
 DecodeResult Decoder::Decode(CodeMode mode, std::span<const uint8_t> bytes, Decoded& out) const {
   const ZydisDecoder& decoder = decoders_[static_cast<int>(mode)];
-  const ZyanStatus status =
-      ZydisDecoderDecodeFull(&decoder, bytes.data(), bytes.size(), &out.zydis, out.operands);
+  ZydisDecoderContext context;
+  ZyanStatus status =
+      ZydisDecoderDecodeInstruction(&decoder, &context, bytes.data(), bytes.size(), &out.zydis);
+  if (ZYAN_SUCCESS(status)) {
+    status = ZydisDecoderDecodeOperands(&decoder, &context, &out.zydis, out.operands,
+                                        out.zydis.operand_count);
+  }
   if (status == ZYDIS_STATUS_NO_MORE_DATA && bytes.size() < kMaxInstructionBytes) {
     return DecodeResult::kTruncated;
   }

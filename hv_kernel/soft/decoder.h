@@ -16,7 +16,7 @@ inline constexpr size_t kMaxInstructionBytes = 15;
 // Everything Zydis says of one instruction, as the translator needs it.
 struct Decoded {
   ZydisDecodedInstruction zydis;
-  ZydisDecodedOperand operands[ZYDIS_MAX_OPERAND_COUNT];
+  ZydisDecodedOperand operands[ZYDIS_MAX_OPERAND_COUNT];  // the first zydis.operand_count
   Instruction compact;
   uint8_t bytes[kMaxInstructionBytes];  // the first compact.length count
 };
@@ -37,9 +37,18 @@ class Decoder {
   ZydisDecoder decoders_[3];  // by CodeMode
 };
 
-// The number (enum hv_gpr) of a general register of any width; kNoRegister for others. For AH, CH,
-// DH and BH it is that of RAX to RBX.
-uint8_t GprNumber(ZydisRegister reg);
-bool IsHighByte(ZydisRegister reg);
+// What a register is; asked several times an instruction, and Zydis searches for it.
+struct RegisterFacts {
+  ZydisRegisterClass kind;
+  uint8_t id;  // its number in its class
+  // The number (enum hv_gpr) of a general register of any width; kNoRegister for others. For AH,
+  // CH, DH and BH it is that of RAX to RBX.
+  uint8_t gpr;
+  bool high_byte;
+};
+const RegisterFacts& FactsOf(ZydisRegister reg);
+
+inline uint8_t GprNumber(ZydisRegister reg) { return FactsOf(reg).gpr; }
+inline bool IsHighByte(ZydisRegister reg) { return FactsOf(reg).high_byte; }
 
 }  // namespace hv::soft

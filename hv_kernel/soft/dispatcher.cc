@@ -50,7 +50,7 @@ Need Dispatcher::Run() {
     const uint64_t code = code_;
     code_ = 0;
     Enter(code);
-    if (Serve(*reinterpret_cast<const LeaveSite*>(cpu_.leave_site)) == Turn::kNeed) return need_;
+    if (Serve(*reinterpret_cast<LeaveSite*>(cpu_.leave_site)) == Turn::kNeed) return need_;
   }
 }
 
@@ -196,12 +196,16 @@ void Dispatcher::Enter(uint64_t code) {
   cpu_.rflags = (cpu_.rflags & ~kArithmeticFlags) | (cpu_.host_flags & kArithmeticFlags);
 }
 
-Dispatcher::Turn Dispatcher::Serve(const LeaveSite& site) {
+Dispatcher::Turn Dispatcher::Serve(LeaveSite& site) {
   Count(left_[static_cast<size_t>(site.kind)]);
   switch (site.kind) {
     case LeaveKind::kLookup: cpu_.rip = cpu_.host_r10; return Turn::kNext;
     case LeaveKind::kLink:
       cpu_.rip = site.rip;
+      if (site.link_to == LinkTo::kLoop && site.turns < cold_turns_) {
+        ++site.turns;
+        return Turn::kNext;
+      }
       link_ = site.link_to;
       if (FindCode(Wanted::kBlock) == Turn::kNeed) return Turn::kNeed;
       // Not when a fetch fault or a single step has come between.

@@ -26,7 +26,9 @@ enum class Need : uint8_t {
 
 class Dispatcher {
  public:
-  Dispatcher(Cpu& cpu, TranslationCache& cache) : cpu_(cpu), cache_(cache) {}
+  // `cold_turns`: SoftOptions has it.
+  Dispatcher(Cpu& cpu, TranslationCache& cache, uint8_t cold_turns)
+      : cpu_(cpu), cache_(cache), cold_turns_(cold_turns) {}
 
   // Whether other vCPUs have something to say (code_exchange.h).
   bool HasMail() const {
@@ -76,7 +78,7 @@ class Dispatcher {
   Turn FindCode(Wanted wanted);
   bool FindInJumpCache(Wanted wanted);
   void Enter(uint64_t code);
-  Turn Serve(const LeaveSite& site);
+  Turn Serve(LeaveSite& site);
   void BeginByHand(uint8_t length);
   Turn ServeMemory(const LeaveSite& site);
   Outcome FindInTwoPages(const LeaveSite& site, uint64_t linear, uint64_t& host);
@@ -108,6 +110,7 @@ class Dispatcher {
 
   Cpu& cpu_;
   TranslationCache& cache_;
+  const uint8_t cold_turns_;
   Need need_ = Need::kExit;
   Mode mode_;
   uint64_t physical_ = 0;

@@ -54,7 +54,7 @@ class SoftEngine final : public Engine {
   }
 
   absl::StatusOr<std::unique_ptr<VcpuEngine>> CreateVcpu(const VcpuConfig& config) override {
-    auto vcpu = SoftVcpu::Create(config, memory_, exchange_, options_.code_bytes);
+    auto vcpu = SoftVcpu::Create(config, memory_, exchange_, options_);
     if (!vcpu.ok()) return vcpu.status();
     std::lock_guard lock(mutex_);
     vcpus_.push_back(vcpu->get());

@@ -29,8 +29,8 @@ void SoftVcpu::Unmap::operator()(Cpu* cpu) const { munmap(cpu, sizeof(Cpu)); }
 absl::StatusOr<std::unique_ptr<SoftVcpu>> SoftVcpu::Create(const VcpuConfig& config,
                                                            const PhysicalMemory& memory,
                                                            CodeExchange& exchange,
-                                                           size_t code_bytes) {
-  auto cache = TranslationCache::Create(code_bytes, exchange);
+                                                           const SoftOptions& options) {
+  auto cache = TranslationCache::Create(options.code_bytes, exchange);
   if (!cache.ok()) return cache.status();
   void* raw =
       mmap(nullptr, sizeof(Cpu), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -44,15 +44,17 @@ absl::StatusOr<std::unique_ptr<SoftVcpu>> SoftVcpu::Create(const VcpuConfig& con
   cpu->page_mask = kPageMask;
   cpu->jump_slot_mask = kJumpCacheEntries - 1;
   ResetTlb(*cpu);
-  return std::unique_ptr<SoftVcpu>(new SoftVcpu(std::move(cpu), exchange, *std::move(cache)));
+  return std::unique_ptr<SoftVcpu>(
+      new SoftVcpu(std::move(cpu), exchange, *std::move(cache), options.cold_turns));
 }
 
-SoftVcpu::SoftVcpu(CpuMemory cpu, CodeExchange& exchange, std::unique_ptr<TranslationCache> cache)
+SoftVcpu::SoftVcpu(CpuMemory cpu, CodeExchange& exchange, std::unique_ptr<TranslationCache> cache,
+                   uint8_t cold_turns)
     : cpu_(std::move(cpu)),
       exchange_(exchange),
       peer_(exchange.Join(*cpu_)),
       cache_(std::move(cache)),
-      dispatcher_(*cpu_, *cache_),
+      dispatcher_(*cpu_, *cache_, cold_turns),
       fault_context_({.cpu = cpu_.get(),
                       .code_begin = cache_->code_begin(),
                       .code_end = cache_->code_end(),

@@ -11,6 +11,7 @@
 #include "hv_kernel/soft/cpu.h"
 #include "hv_kernel/soft/dispatcher.h"
 #include "hv_kernel/soft/host_fault.h"
+#include "hv_kernel/soft/soft_options.h"
 #include "hv_kernel/soft/translate/translation_cache.h"
 
 namespace hv::soft {
@@ -20,7 +21,7 @@ class SoftVcpu final : public VcpuEngine {
   static absl::StatusOr<std::unique_ptr<SoftVcpu>> Create(const VcpuConfig& config,
                                                           const PhysicalMemory& memory,
                                                           CodeExchange& exchange,
-                                                          size_t code_bytes);
+                                                          const SoftOptions& options);
   ~SoftVcpu() override;
 
   Exit Run() override;
@@ -58,7 +59,8 @@ class SoftVcpu final : public VcpuEngine {
   };
   using CpuMemory = std::unique_ptr<Cpu, Unmap>;
 
-  SoftVcpu(CpuMemory cpu, CodeExchange& exchange, std::unique_ptr<TranslationCache> cache);
+  SoftVcpu(CpuMemory cpu, CodeExchange& exchange, std::unique_ptr<TranslationCache> cache,
+           uint8_t cold_turns);
 
   // What only code with all registers can do. False: cpu_->exit leaves.
   bool Satisfy(Need need);

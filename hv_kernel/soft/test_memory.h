@@ -21,9 +21,12 @@ class TestMemory {
   static constexpr uint64_t kRamBytes = 16 << 20;
   static constexpr uint64_t kTables = 0x1000;  // PML4, PDPT, PD of 2 MiB pages
 
-  // With as little room for code as can be, so that it is evicted all the time.
+  // With as little room for code as can be, so that it is evicted all the time, and loops
+  // translated as such at once.
   TestMemory()
-      : TestMemory(CreateSoftEngine({.code_bytes = TranslationCache::kMinCodeBytes}).value()) {}
+      : TestMemory(
+            CreateSoftEngine({.code_bytes = TranslationCache::kMinCodeBytes, .cold_turns = 0})
+                .value()) {}
   explicit TestMemory(std::unique_ptr<Engine> engine)
       : ram_(static_cast<std::byte*>(
             mmap(nullptr, kRamBytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0))),

@@ -94,6 +94,27 @@ TEST_F(TranslationCacheTest, CodeThatIsOverwrittenInBulkIsDroppedWithoutAFlush) 
   EXPECT_EQ(m_.Counter("invalidated"), kPages);
 }
 
+// How many blocks a loop of so many turns takes.
+uint64_t BlocksOfLoop(uint8_t cold_turns, uint64_t turns) {
+  auto engine =
+      CreateSoftEngine({.code_bytes = TranslationCache::kMinCodeBytes, .cold_turns = cold_turns});
+  TestMachine m(*std::move(engine), {});
+  m.LoadCode({0x48, 0xff, 0xc0,    // inc rax
+              0x48, 0xff, 0xc9,    // dec rcx
+              0x75, 0xf8, 0xf4});  // jnz to the first; hlt
+  m.gpr(HV_RCX) = turns;
+  EXPECT_EQ(m.Run().reason, ExitReason::kHalt);
+  EXPECT_EQ(m.gpr(HV_RAX), turns);
+  return m.Counter("blocks");
+}
+
+TEST(ColdLoopTest, IsTranslatedAsOneOnlyWhenItHasComeAroundOftenEnough) {
+  constexpr uint64_t kPlain = 2;  // its body, what follows it
+  EXPECT_EQ(BlocksOfLoop(0, 2), kPlain + 1);
+  EXPECT_EQ(BlocksOfLoop(64, 65), kPlain);  // one turn less jumps back
+  EXPECT_GT(BlocksOfLoop(64, 66), kPlain);
+}
+
 TEST(TranslationCacheSizeTest, TooSmallIsRefused) {
   const auto engine = CreateSoftEngine({.code_bytes = TranslationCache::kMinCodeBytes - 1}).value();
   const std::atomic<uint32_t> attention{0};

@@ -69,7 +69,7 @@ GuestRunner::GuestRunner() : memory_(kRamBytes + kPage), next_table_(kRootTable 
   auto start = reinterpret_cast<uintptr_t>(memory_.data());
   ram_ = {memory_.data() + ((start + kPage - 1) / kPage * kPage - start), kRamBytes};
   BuildTables();
-  auto engine = CreateSoftEngine({});
+  auto engine = CreateSoftEngine({.cold_turns = 0});
   if (!engine.ok()) {
     std::fprintf(stderr, "soft engine: %s\n", engine.status().ToString().c_str());
     std::abort();

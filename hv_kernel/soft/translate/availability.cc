@@ -17,7 +17,7 @@ State StateOf(const Decoded& decoded) {
   for (int i = 0; i < decoded.zydis.operand_count; ++i) {
     const ZydisDecodedOperand& operand = decoded.operands[i];
     if (operand.type != ZYDIS_OPERAND_TYPE_REGISTER) continue;
-    switch (ZydisRegisterGetClass(operand.reg.value)) {
+    switch (FactsOf(operand.reg.value).kind) {
       case ZYDIS_REGCLASS_XMM:
       case ZYDIS_REGCLASS_YMM: vector = true; break;
       case ZYDIS_REGCLASS_X87:

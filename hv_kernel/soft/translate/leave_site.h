@@ -31,7 +31,7 @@ enum class MemoryUse : uint8_t { kRead, kWrite, kReadWrite };
 enum class LinkTo : uint8_t {
   kPlain,
   kUnshared,  // in which each access has its own probe (shared_probes.h)
-  kLoop,      // as a loop's (run.h): the jump goes backward
+  kLoop,      // as a loop's (run.h), once it is no longer cold: the jump goes backward
 };
 
 // An instruction that C++ executes.
@@ -50,6 +50,7 @@ struct LeaveSite {
   bool stack = false;      // a non-canonical address takes #SS
   uint8_t vector = 0;
   uint8_t length = 0;  // kMemory: of the instruction
+  uint8_t turns = 0;   // kLink to a loop: how often it was left here
   uint32_t bytes = 0;
   // kMemory: from `resume` to where who has put the operand's host address into host R10 goes on.
   int32_t found = 0;

@@ -20,7 +20,7 @@ struct StandIn {
 };
 
 ZydisRegister HostOperand(ZydisRegister guest, uint8_t host) {
-  const ZydisRegisterClass width = ZydisRegisterGetClass(guest);
+  const ZydisRegisterClass width = FactsOf(guest).kind;
   if (width != ZYDIS_REGCLASS_GPR8) return ZydisRegisterEncode(width, host);
   // Byte registers: AL CL DL BL, four high ones, SPL BPL SIL DIL, R8B ...
   return ZydisRegisterEncode(ZYDIS_REGCLASS_GPR8, host < 4 ? host : host + 4);

@@ -49,29 +49,29 @@ bool EndsStraightRun(const RunInstruction& instruction, Mode mode) {
 }  // namespace
 
 Run::Result Run::Decode(const Decoder& decoder, const CodeBytes& bytes, const Block& block) {
-  instructions_.clear();
+  count_ = 0;
   at_ = bytes_ = 0;
   turn_ = 0;
   ends_invalid_ = false;
   const size_t longest = Longest(block.mode);
-  while (instructions_.size() < longest && at_ < bytes.first.size()) {
+  while (count_ < longest && at_ < bytes.first.size()) {
     const Step step = DecodeOne(decoder, bytes, block.mode);
     if (step == Step::kNeedsNextPage) return Result::kNeedsNextPage;
     if (step == Step::kStop || !GoesOn(block.mode, bytes.first.size())) break;
   }
-  if (!instructions_.empty()) instructions_.back().onward = Onward::kOut;
+  if (count_ != 0) instructions_[count_ - 1].onward = Onward::kOut;
   return Result::kOk;
 }
 
 Run::Step Run::DecodeOne(const Decoder& decoder, const CodeBytes& bytes, Mode mode) {
-  RunInstruction& instruction = instructions_.emplace_back();
+  RunInstruction& instruction = instructions_[count_++];
   Decoded& decoded = instruction.decoded;
   const uint8_t* encoded = bytes.first.data() + at_;
   DecodeResult result = decoder.Decode(mode.code(), bytes.first.subspan(at_), decoded);
   uint8_t straddling[kMaxInstructionBytes];
   if (result == DecodeResult::kTruncated) {
-    if (instructions_.size() > 1) {  // it will be the first of its own block
-      instructions_.pop_back();
+    if (count_ > 1) {  // it will be the first of its own block
+      --count_;
       return Step::kStop;
     }
     if (bytes.second.empty()) return Step::kNeedsNextPage;
@@ -83,13 +83,14 @@ Run::Step Run::DecodeOne(const Decoder& decoder, const CodeBytes& bytes, Mode mo
     encoded = straddling;
   }
   if (result != DecodeResult::kOk) {
-    instructions_.pop_back();
+    --count_;
     ends_invalid_ = true;
     return Step::kStop;
   }
   std::memcpy(decoded.bytes, encoded, decoded.compact.length);
   instruction.handler = FindHandler(decoded.compact);
   instruction.offset = at_;
+  instruction.onward = Onward::kOut;
   at_ += decoded.compact.length;
   bytes_ = std::max(bytes_, at_);
   return Step::kGoOn;
@@ -97,7 +98,7 @@ Run::Step Run::DecodeOne(const Decoder& decoder, const CodeBytes& bytes, Mode mo
 
 // Moves on behind the instruction decoded last.
 bool Run::GoesOn(Mode mode, size_t page_bytes) {
-  RunInstruction& last = instructions_.back();
+  RunInstruction& last = instructions_[count_ - 1];
   if (!EndsStraightRun(last, mode)) {
     last.onward = Onward::kNext;
     return true;
@@ -106,7 +107,7 @@ bool Run::GoesOn(Mode mode, size_t page_bytes) {
 }
 
 bool Run::GoesOnInLoop(size_t page_bytes) {
-  RunInstruction& last = instructions_.back();
+  RunInstruction& last = instructions_[count_ - 1];
   const bool conditional = IsConditionalJump(last.decoded);
   if (!conditional && !IsDirectJump(last.decoded)) return false;
   const uint64_t target =
@@ -129,8 +130,8 @@ bool Run::GoesOnInLoop(size_t page_bytes) {
 
 // Whether another turn has room.
 bool Run::ComesAround() {
-  if (turn_ == 0) turn_ = instructions_.size();
-  return instructions_.size() + turn_ <= std::min(kLongestLoop, kTurns * turn_);
+  if (turn_ == 0) turn_ = count_;
+  return count_ + turn_ <= std::min(kLongestLoop, kTurns * turn_);
 }
 
 }  // namespace hv::soft

@@ -49,7 +49,9 @@ class Run {
   // Of the code at block.rip in block.mode.
   Result Decode(const Decoder& decoder, const CodeBytes& bytes, const Block& block);
 
-  std::span<const RunInstruction> instructions() const { return instructions_; }
+  std::span<const RunInstruction> instructions() const {
+    return std::span(instructions_).first(count_);
+  }
   // What follows the last instruction, unless it goes elsewhere: from the block's first byte.
   uint32_t end() const { return at_; }
   // How far from the block's first byte its instructions reach.
@@ -67,7 +69,8 @@ class Run {
   bool GoesOnInLoop(size_t page_bytes);
   bool ComesAround();
 
-  std::vector<RunInstruction> instructions_;
+  std::vector<RunInstruction> instructions_{kLongestRun};  // the first `count_`
+  size_t count_ = 0;
   uint32_t at_ = 0;
   uint32_t bytes_ = 0;
   size_t turn_ = 0;  // instructions in one turn of the loop; 0: it has not come around yet

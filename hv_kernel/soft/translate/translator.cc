@@ -4,6 +4,7 @@
 #include "hv_kernel/soft/translate/families.h"
 #include "hv_kernel/soft/translate/flag_liveness.h"
 #include "hv_kernel/soft/translate/memory_operand.h"
+#include "hv_kernel/soft/translate/modrm_rewrite.h"
 #include "hv_kernel/soft/translate/re_encode.h"
 #include "hv_kernel/soft/translate/shared_probes.h"
 
@@ -49,7 +50,7 @@ void Translator::EmitInstruction(Emission& e, bool& ended) {
     if (const auto memory = MemoryOperandOf(e.decoded())) {
       e.EmitOperandAccess(e.insn().operands[memory->number], memory->bytes, memory->use);
     }
-    done = ReEncode(e);
+    done = RewriteModrm(e) || ReEncode(e);
   }
   if (!done) {
     e.Leave(e.NewSite(LeaveKind::kUnsupported));
