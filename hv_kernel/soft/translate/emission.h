@@ -5,12 +5,14 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <new>
 #include <span>
 #include <type_traits>
 #include <vector>
 
 #include "hv_kernel/soft/decoder.h"
+#include "hv_kernel/soft/translate/fragments.h"
 #include "hv_kernel/soft/translate/host_registers.h"
 #include "hv_kernel/soft/translate/leave_site.h"
 #include "hv_kernel/soft/translate/mode.h"
@@ -58,6 +60,7 @@ struct EmissionMemory {
 
   asmjit::CodeHolder code;
   asmjit::x86::Assembler assembler;
+  Frames frames;
   std::vector<LaterCode> later;
   std::vector<Fixup> resumes;
   std::vector<Fixup> founds;
@@ -163,6 +166,36 @@ class Emission {
   void Fail() { failed_ = true; }
 
  private:
+  // `front`, `middle` and `back`, in this order. The first and the last make the same code for a
+  // frame each time, but for `number`, which takes the four bytes before the offset that `front`
+  // returns (0: there is none); `middle` makes as many bytes each time.
+  template <typename Front, typename Middle, typename Back>
+  void EmitFrame(Frame& frame, int32_t number, const Front& front, const Middle& middle,
+                 const Back& back) {
+    asmjit::x86::Assembler& a = assembler_;
+    const bool made = !frame.front.empty();
+    const size_t begin = a.offset();
+    if (made) {
+      Append(frame.front);
+    } else if (const size_t number_end = front(); number_end != 0) {
+      frame.number_end = static_cast<uint8_t>(number_end - begin);
+    }
+    if (frame.number_end != 0) {
+      std::memcpy(a.bufferData() + begin + frame.number_end - sizeof(number), &number,
+                  sizeof(number));
+    }
+    const size_t front_end = a.offset();
+    middle();
+    const size_t back_begin = a.offset();
+    if (made) return Append(frame.back);
+    back();
+    frame.front.Keep(a.bufferData() + begin, front_end - begin);
+    frame.back.Keep(a.bufferData() + back_begin, a.offset() - back_begin);
+  }
+  void Append(const Fragment& fragment) {
+    assembler_.embed(fragment.bytes().data(), fragment.bytes().size());
+  }
+
   bool UseSharedProbe(SharedProbe::Part part);
   void OpenSharedProbe();
   void EmitFastProbe(uint32_t bytes, MemoryUse use, const asmjit::Label& slow);

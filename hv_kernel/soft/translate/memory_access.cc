@@ -22,6 +22,8 @@ x86::Mem InTlb(size_t offset, const x86::Gp& index, uint32_t shift) {
   return mem;
 }
 
+size_t Writes(MemoryUse use) { return use == MemoryUse::kRead ? 0 : 1; }
+
 uint32_t Log2(uint8_t scale) {
   return static_cast<uint32_t>(__builtin_ctz(scale == 0 ? 1 : scale));
 }
@@ -137,31 +139,51 @@ void Emission::EmitFastProbe(uint32_t bytes, MemoryUse use, const asmjit::Label&
 void Emission::EmitProbeOverwritingFlags(uint32_t bytes, MemoryUse use, const asmjit::Label& slow) {
   x86::Assembler& a = assembler_;
   constexpr uint32_t kSlotBit = 12, kScaleBit = 3;
-  a.rorx(kTemp1.r32(), kTemp0.r32(), kSlotBit - kScaleBit);
-  a.and_(kTemp1.r32(), static_cast<int32_t>((kTlbEntries - 1) << kScaleBit));
-  // The offset into the page, if it is the slot's.
-  a.add(kTemp0, InTlb(TagsAt(mode_.tlb(), use), kTemp1, 0));
-  a.cmp(kTemp0, static_cast<int32_t>(kPageBytes - bytes));
-  a.ja(slow);
-  a.add(kTemp0, InTlb(TlbAt(mode_.tlb()) + offsetof(Tlb, host_page), kTemp1, 0));
+  const auto farthest = static_cast<int32_t>(kPageBytes - bytes);
+  EmitFrame(
+      memory_.frames.probe_overwriting_flags[static_cast<size_t>(mode_.tlb())][Writes(use)],
+      farthest,
+      [&] {
+        a.rorx(kTemp1.r32(), kTemp0.r32(), kSlotBit - kScaleBit);
+        a.and_(kTemp1.r32(), static_cast<int32_t>((kTlbEntries - 1) << kScaleBit));
+        // The offset into the page, if it is the slot's.
+        a.add(kTemp0, InTlb(TagsAt(mode_.tlb(), use), kTemp1, 0));
+        a.cmp(kTemp0, farthest);
+        return a.offset();
+      },
+      [&] { a.ja(slow); },
+      [&] { a.add(kTemp0, InTlb(TlbAt(mode_.tlb()) + offsetof(Tlb, host_page), kTemp1, 0)); });
 }
 
 // LEA, PEXT and JRCXZ touch no flag.
 void Emission::EmitProbeKeepingFlags(uint32_t bytes, MemoryUse use, const asmjit::Label& slow) {
   x86::Assembler& a = assembler_;
-  const asmjit::Label hit = a.newLabel();
-  a.pext(kTemp1, kTemp0, CpuField(offsetof(Cpu, tlb_slot_mask)));
-  a.mov(CpuField(offsetof(Cpu, saved_rcx)), x86::rcx);
-  a.mov(x86::rcx, InTlb(TagsAt(mode_.tlb(), use), kTemp1, 3));
-  a.lea(x86::rcx, x86::ptr(x86::rcx, kTemp0, 0, static_cast<int32_t>(bytes) - 1));
-  a.pext(x86::rcx, x86::rcx, CpuField(offsetof(Cpu, page_mask)));
-  a.short_().jecxz(x86::rcx, hit);
-  a.mov(x86::rcx, CpuField(offsetof(Cpu, saved_rcx)));
-  a.jmp(slow);
-  a.bind(hit);
-  a.mov(x86::rcx, CpuField(offsetof(Cpu, saved_rcx)));
-  a.mov(kTemp1, InTlb(TlbAt(mode_.tlb()) + offsetof(Tlb, addend), kTemp1, 3));
-  a.lea(kTemp0, x86::ptr(kTemp0, kTemp1));
+  asmjit::Label hit;
+  // Wider than a byte in the code, as it has to be for the number that comes in its place.
+  constexpr int32_t kPlaceholder = 0x7fffffff;
+  const auto last = static_cast<int32_t>(bytes) - 1;
+  Frame& frame = memory_.frames.probe_keeping_flags[static_cast<size_t>(mode_.tlb())][Writes(use)];
+  EmitFrame(
+      frame, last,
+      [&] {
+        hit = a.newLabel();
+        a.pext(kTemp1, kTemp0, CpuField(offsetof(Cpu, tlb_slot_mask)));
+        a.mov(CpuField(offsetof(Cpu, saved_rcx)), x86::rcx);
+        a.mov(x86::rcx, InTlb(TagsAt(mode_.tlb(), use), kTemp1, 3));
+        a.lea(x86::rcx, x86::ptr(x86::rcx, kTemp0, 0, kPlaceholder));
+        const size_t number_end = a.offset();
+        a.pext(x86::rcx, x86::rcx, CpuField(offsetof(Cpu, page_mask)));
+        a.short_().jecxz(x86::rcx, hit);
+        a.mov(x86::rcx, CpuField(offsetof(Cpu, saved_rcx)));
+        return number_end;
+      },
+      [&] { a.jmp(slow); },
+      [&] {
+        a.bind(hit);
+        a.mov(x86::rcx, CpuField(offsetof(Cpu, saved_rcx)));
+        a.mov(kTemp1, InTlb(TlbAt(mode_.tlb()) + offsetof(Tlb, addend), kTemp1, 3));
+        a.lea(kTemp0, x86::ptr(kTemp0, kTemp1));
+      });
 }
 
 // What is there already for the access in hand, or false.
