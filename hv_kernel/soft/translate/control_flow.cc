@@ -45,10 +45,8 @@ void Emission::EmitLink(x86::Inst::Id jump, uint64_t rip) {
   const bool loops = rip <= rip_ && mode_.code() == CodeMode::k64;
   LeaveSite& site = NewLinkSite(rip, loops ? LinkTo::kLoop : LinkTo::kPlain);
   const asmjit::Label stub = a.newLabel();
-  const asmjit::Label after = a.newLabel();
   a.long_().emit(jump, stub);
-  a.bind(after);
-  PatchAt(site, after);
+  LinkedHere(site);
   Later([this, &site, stub] {
     assembler_.bind(stub);
     Leave(site);

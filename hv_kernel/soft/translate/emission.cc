@@ -18,9 +18,6 @@ Emission::Emission(EmissionMemory& memory, const Trampolines& trampolines,
       assembler_(memory.assembler) {
   memory_.code.reset();
   memory_.later.clear();
-  memory_.resumes.clear();
-  memory_.founds.clear();
-  memory_.patches.clear();
 }
 
 void Emission::EmitInto(std::span<uint8_t> room, uint64_t base) {
@@ -70,7 +67,7 @@ void Emission::Leave(LeaveSite& site) {
     uint8_t jmp = 0xe9;
     int32_t distance;
   };
-  const uint64_t end = base_ + assembler_.offset() + sizeof(Code);
+  const uint64_t end = here() + sizeof(Code);
   const Code code{.site = reinterpret_cast<uint64_t>(&site),
                   .distance = static_cast<int32_t>(trampolines_.leave - end)};
   assembler_.embed(&code, sizeof(code));
@@ -81,19 +78,6 @@ void Emission::EmitLater() {
   for (size_t i = 0; i < memory_.later.size(); ++i) {
     const LaterCode code = memory_.later[i];
     code();
-  }
-}
-
-void Emission::ResolveLabels(uint64_t base) {
-  const auto at = [&](const asmjit::Label& label) {
-    return base + memory_.code.labelOffset(label);
-  };
-  for (const auto& [site, label] : memory_.resumes) site->resume = at(label);
-  for (const auto& [site, label] : memory_.founds) {
-    site->found = static_cast<int32_t>(at(label) - site->resume);
-  }
-  for (const auto& [site, label] : memory_.patches) {
-    site->link->patch = at(label) - sizeof(int32_t);
   }
 }
 

@@ -53,18 +53,10 @@ class LaterCode {
 
 // What emitting a block needs, kept from one block to the next.
 struct EmissionMemory {
-  struct Fixup {
-    LeaveSite* site;
-    asmjit::Label label;
-  };
-
   asmjit::CodeHolder code;
   asmjit::x86::Assembler assembler;
   Frames frames;
   std::vector<LaterCode> later;
-  std::vector<Fixup> resumes;
-  std::vector<Fixup> founds;
-  std::vector<Fixup> patches;
 };
 
 class Emission {
@@ -112,19 +104,10 @@ class Emission {
     memory_.later.emplace_back(code);
   }
   void EmitLater();
-  // The resume address of a site is known once the block is placed.
-  void ResumeAt(LeaveSite& site, const asmjit::Label& label) {
-    memory_.resumes.push_back({&site, label});
-  }
-  void FoundAt(LeaveSite& site, const asmjit::Label& label) {
-    memory_.founds.push_back({&site, label});
-  }
-  // Behind the rel32 of the site's link.
-  void PatchAt(LeaveSite& site, const asmjit::Label& label) {
-    memory_.patches.push_back({&site, label});
-  }
-  // Fills in what these have put off. `base` is where the code executes.
-  void ResolveLabels(uint64_t base);
+  // The jump emitted last is the site's link.
+  void LinkedHere(LeaveSite& site) { site.link->patch = here() - sizeof(int32_t); }
+  // Where what is emitted next will execute.
+  uint64_t here() { return base_ + a().offset(); }
 
   // --- Guest registers (emission.cc).
   // A host register holding the guest's, loading it into `temp` when it lives in memory.
@@ -147,7 +130,9 @@ class Emission {
   void EmitStackMove(int32_t by);
   // From the linear address in kTemp0 to a host address in kTemp0, or away. Everything from `retry`
   // on is executed again after a TLB miss. Keeps flags when they are live; uses kTemp1.
-  void EmitProbe(uint32_t bytes, MemoryUse use, bool stack, const asmjit::Label& retry);
+  void EmitProbe(uint32_t bytes, MemoryUse use, bool stack, uint64_t retry);
+  // The same, but for where it goes: to `slow`, with kTemp0 and kTemp1 changed.
+  void EmitFastProbe(uint32_t bytes, MemoryUse use, const asmjit::Label& slow);
   // EmitAddress and EmitProbe, or what another access has found. The bytes are at `reach()` from
   // kTemp0 then.
   void EmitOperandAccess(const Operand& operand, uint32_t bytes, MemoryUse use);
@@ -198,7 +183,6 @@ class Emission {
 
   bool UseSharedProbe(SharedProbe::Part part);
   void OpenSharedProbe();
-  void EmitFastProbe(uint32_t bytes, MemoryUse use, const asmjit::Label& slow);
   void EmitProbeOverwritingFlags(uint32_t bytes, MemoryUse use, const asmjit::Label& slow);
   void EmitProbeKeepingFlags(uint32_t bytes, MemoryUse use, const asmjit::Label& slow);
 

@@ -98,28 +98,23 @@ void Emission::EmitStackMove(int32_t by) {
   assembler_.lea(wide ? kGuestRsp : kGuestRsp.r32(), x86::ptr(kGuestRsp, by));
 }
 
-void Emission::EmitProbe(uint32_t bytes, MemoryUse use, bool stack, const asmjit::Label& retry) {
-  x86::Assembler& a = assembler_;
+void Emission::EmitProbe(uint32_t bytes, MemoryUse use, bool stack, uint64_t retry) {
   LeaveSite& site = NewSite(mode_.slow() ? LeaveKind::kSlowProbe : LeaveKind::kMemory);
   site.use = use;
   site.bytes = bytes;
   site.stack = stack;
   site.miss_ends = shared_.miss_ends;
   if (mode_.slow()) {
-    const asmjit::Label resume = a.newLabel();
-    ResumeAt(site, resume);
     Leave(site);
-    a.bind(resume);
+    site.resume = here();
     return;
   }
-  ResumeAt(site, retry);
+  site.resume = retry;
   site.move = DeviceMoveOf(insn());
   site.length = insn().length;
-  const asmjit::Label slow = a.newLabel();
+  const asmjit::Label slow = assembler_.newLabel();
   EmitFastProbe(bytes, use, slow);
-  const asmjit::Label found = a.newLabel();
-  a.bind(found);
-  FoundAt(site, found);
+  site.found = static_cast<int32_t>(here() - retry);
   Later([this, &site, slow, use, added = !flags_live_] {
     assembler_.bind(slow);
     if (added) assembler_.sub(kTemp0, InTlb(TagsAt(mode_.tlb(), use), kTemp1, 0));
@@ -199,15 +194,13 @@ void Emission::OpenSharedProbe() {
   x86::Assembler& a = assembler_;
   LeaveSite& site = NewLinkSite(rip_, LinkTo::kUnshared);
   const asmjit::Label fails = a.newLabel();
-  const asmjit::Label after = a.newLabel();
   EmitFastProbe(shared_.bytes, shared_.use, fails);
   a.mov(CpuShared(shared_.slot), kTemp0);
-  PatchAt(site, after);
-  Later([this, &site, fails, after] {
-    const asmjit::Label stub = assembler_.newLabel();
+  Later([this, &site, fails] {
     assembler_.bind(fails);
+    const asmjit::Label stub = assembler_.newLabel();
     assembler_.long_().jmp(stub);
-    assembler_.bind(after);
+    LinkedHere(site);
     assembler_.bind(stub);
     Leave(site);
   });
@@ -223,8 +216,7 @@ void Emission::EmitOperandAccess(const Operand& operand, uint32_t bytes, MemoryU
     if (shared_.reach != 0) assembler_.lea(kTemp0, x86::ptr(kTemp0, -shared_.reach));
     return OpenSharedProbe();
   }
-  const asmjit::Label retry = assembler_.newLabel();
-  assembler_.bind(retry);
+  const uint64_t retry = here();
   EmitRights(operand.segment, use);
   EmitAddress(operand);
   EmitProbe(bytes, use, operand.segment == HV_SS, retry);
@@ -237,8 +229,7 @@ void Emission::EmitStackAccess(int64_t displacement, uint32_t bytes, MemoryUse u
     EmitStackAddress(displacement - shared_.reach);
     return OpenSharedProbe();
   }
-  const asmjit::Label retry = assembler_.newLabel();
-  assembler_.bind(retry);
+  const uint64_t retry = here();
   EmitStackAddress(displacement);
   EmitProbe(bytes, use, true, retry);
 }
