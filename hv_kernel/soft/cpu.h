@@ -179,7 +179,9 @@ struct Cpu {
   const std::atomic<uint32_t>* attention;
   uint64_t scratch[8];             // of the translator: values held across a memory access
   uint64_t shared[kSharedProbes];  // host addresses that probes have found (shared_probes.h)
-  uint64_t saved_rcx;              // of the flagless comparisons
+  // Guest registers, by enum hv_gpr, whose host registers hold something else (held_pages.h).
+  uint64_t set_aside[16];
+  uint64_t saved_rcx;  // of the flagless comparisons
   uint64_t host_rsp;
   uint64_t host_flags;  // as they were when generated code was left
   // Where generated code is entered, and what host R10 holds then and held when it was left.

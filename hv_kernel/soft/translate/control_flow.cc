@@ -18,6 +18,7 @@ constexpr size_t kNoNumber = 0;
 
 void Emission::JumpTo(uint64_t rip) {
   if (CanLink(rip)) return EmitLink(x86::Inst::kIdJmp, rip);
+  PutBack();
   LoadImmediate(kTemp0, rip);
   JumpToTemp0();
 }
@@ -28,6 +29,7 @@ void Emission::JumpToIf(x86::Inst::Id jump, uint64_t rip) {
   assembler_.emit(jump, taken);
   Later([this, taken, rip] {
     assembler_.bind(taken);
+    PutBack();
     LoadImmediate(kTemp0, rip);
     JumpToTemp0();
   });
@@ -42,12 +44,29 @@ bool Emission::CanLink(uint64_t rip) const {
 // Until it is linked it leads to a stub that asks for it.
 void Emission::EmitLink(x86::Inst::Id jump, uint64_t rip) {
   x86::Assembler& a = assembler_;
+  if (set_aside_ != 0 && rip == block_rip_) {
+    a.emit(jump, turns_);
+    return;
+  }
   const bool loops = rip <= rip_ && mode_.code() == CodeMode::k64;
   LeaveSite& site = NewLinkSite(rip, loops ? LinkTo::kLoop : LinkTo::kPlain);
   const asmjit::Label stub = a.newLabel();
   a.long_().emit(jump, stub);
+  if (set_aside_ != 0) return LinkLater(stub, site);
   LinkedHere(site);
   Later([this, &site, stub] {
+    assembler_.bind(stub);
+    Leave(site);
+  });
+}
+
+void Emission::LinkLater(const asmjit::Label& from, LeaveSite& site) {
+  Later([this, &site, from] {
+    const asmjit::Label stub = assembler_.newLabel();
+    assembler_.bind(from);
+    PutBack();
+    assembler_.long_().jmp(stub);
+    LinkedHere(site);
     assembler_.bind(stub);
     Leave(site);
   });

@@ -38,7 +38,8 @@ void Emission::Begin(const RunInstruction& instruction, const Context& context) 
   flags_live_ = context.flags_live;
   followed_ = context.followed;
   shared_ = context.shared;
-  reach_ = 0;
+  held_ = context.held;
+  accessed_ = x86::ptr(kTemp0);
 }
 
 LeaveSite& Emission::NewSite(LeaveKind kind) {
@@ -59,18 +60,26 @@ LeaveSite& Emission::NewLinkSite(uint64_t rip, LinkTo to) {
   return site;
 }
 
-// By hand, as there are several to each block: the assembler would note the jump, to relocate it.
+// As many bytes each time (fragments.h); by hand, as there are several to each block and the
+// assembler would note the jump, to relocate it.
 void Emission::Leave(LeaveSite& site) {
-  struct [[gnu::packed]] Code {
+  struct [[gnu::packed]] Load {
     uint8_t mov_r11[2] = {0x49, 0xbb};
     uint64_t site;
+  };
+  struct [[gnu::packed]] Jump {
     uint8_t jmp = 0xe9;
     int32_t distance;
   };
-  const uint64_t end = here() + sizeof(Code);
-  const Code code{.site = reinterpret_cast<uint64_t>(&site),
-                  .distance = static_cast<int32_t>(trampolines_.leave - end)};
-  assembler_.embed(&code, sizeof(code));
+  const Load load{.site = reinterpret_cast<uint64_t>(&site)};
+  assembler_.embed(&load, sizeof(load));
+  if (set_aside_ != 0) {
+    assembler_.long_().jmp(put_back_and_leave_);
+    return;
+  }
+  const uint64_t end = here() + sizeof(Jump);
+  const Jump jump{.distance = static_cast<int32_t>(trampolines_.leave - end)};
+  assembler_.embed(&jump, sizeof(jump));
 }
 
 void Emission::EmitLater() {
@@ -79,6 +88,10 @@ void Emission::EmitLater() {
     const LaterCode code = memory_.later[i];
     code();
   }
+  if (set_aside_ == 0) return;
+  assembler_.bind(put_back_and_leave_);
+  PutBack();
+  assembler_.jmp(trampolines_.leave);
 }
 
 x86::Gp Emission::Use(uint8_t guest, const x86::Gp& temp) {

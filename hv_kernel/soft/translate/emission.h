@@ -13,6 +13,7 @@
 
 #include "hv_kernel/soft/decoder.h"
 #include "hv_kernel/soft/translate/fragments.h"
+#include "hv_kernel/soft/translate/held_pages.h"
 #include "hv_kernel/soft/translate/host_registers.h"
 #include "hv_kernel/soft/translate/leave_site.h"
 #include "hv_kernel/soft/translate/mode.h"
@@ -48,7 +49,7 @@ class LaterCode {
 
   void (*run_)(const std::byte*);
   void (*copy_)(const std::byte*, std::byte*);
-  alignas(void*) std::byte captured_[72];
+  alignas(void*) std::byte captured_[88];
 };
 
 // What emitting a block needs, kept from one block to the next.
@@ -75,6 +76,7 @@ class Emission {
     bool flags_live;
     bool followed;  // by another one in the block
     SharedProbe shared;
+    HeldAccess held;
   };
   void Begin(const RunInstruction& instruction, const Context& context);
   const Decoded& decoded() const { return *decoded_; }
@@ -118,8 +120,9 @@ class Emission {
   // --- Memory (memory_access.cc).
   // Linear address of a memory operand into kTemp0. Keeps flags; uses kTemp1.
   void EmitAddress(const Operand& operand);
-  // Its two halves: the offset in the segment, wrapped to the address size, and adding the base.
-  void EmitOffset(const Operand& operand);
+  // Its two halves: the offset in the segment, wrapped to the address size, into `to`, and adding
+  // the base.
+  void EmitOffset(const Operand& operand, const asmjit::x86::Gp& to);
   void EmitSegmentBase(uint8_t segment);
   // #GP(0) for a write to the code segment. Of the rights of segments this is the one that an
   // override alone can break; the others are not checked.
@@ -133,11 +136,21 @@ class Emission {
   void EmitProbe(uint32_t bytes, MemoryUse use, bool stack, uint64_t retry);
   // The same, but for where it goes: to `slow`, with kTemp0 and kTemp1 changed.
   void EmitFastProbe(uint32_t bytes, MemoryUse use, const asmjit::Label& slow);
-  // EmitAddress and EmitProbe, or what another access has found. The bytes are at `reach()` from
-  // kTemp0 then.
+  // EmitAddress and EmitProbe, or what another access has found. The bytes are at Accessed() then;
+  // no register of it may change before they are used.
   void EmitOperandAccess(const Operand& operand, uint32_t bytes, MemoryUse use);
   void EmitStackAccess(int64_t displacement, uint32_t bytes, MemoryUse use);
-  int32_t reach() const { return reach_; }
+  asmjit::x86::Mem Accessed(uint32_t bytes) const {
+    asmjit::x86::Mem mem = accessed_;
+    mem.setSize(bytes);
+    return mem;
+  }
+
+  // --- Held pages of a loop (held_access.cc).
+  // Where the block begins: frees the host registers of these guest registers.
+  void SetAside(RegisterSet guests);
+  // Where the turns begin that the loop goes on with. Looks at the attention word.
+  void BeginTurns();
 
   // --- Going on (control_flow.cc).
   void JumpTo(uint64_t rip);                                // a constant offset in CS
@@ -183,11 +196,18 @@ class Emission {
 
   bool UseSharedProbe(SharedProbe::Part part);
   void OpenSharedProbe();
+  bool UsesHeldPage(HeldAccess::Part part) const;
+  void EmitHeldAccess(const Operand& address);
+  void EmitProbeToHold(const HeldAccess& held, const asmjit::Label& fails);
+  void PutBack();
+  void EmitSlot();
   void EmitProbeOverwritingFlags(uint32_t bytes, MemoryUse use, const asmjit::Label& slow);
   void EmitProbeKeepingFlags(uint32_t bytes, MemoryUse use, const asmjit::Label& slow);
 
   bool CanLink(uint64_t rip) const;
   void EmitLink(asmjit::x86::Inst::Id jump, uint64_t rip);
+  // What leads to `from` goes on by a jump that may be linked.
+  void LinkLater(const asmjit::Label& from, LeaveSite& site);
 
   EmissionMemory& memory_;
   const Trampolines& trampolines_;
@@ -205,7 +225,12 @@ class Emission {
   Onward onward_ = Onward::kOut;
   SharedProbe shared_;
   bool shared_open_[kSharedProbes] = {};
-  int32_t reach_ = 0;
+  HeldAccess held_;
+  asmjit::x86::Mem accessed_;
+  RegisterSet set_aside_ = 0;
+  RegisterSet filled_ = 0;  // of these: addends of pages
+  asmjit::Label put_back_and_leave_;
+  asmjit::Label turns_;
   bool failed_ = false;
 };
 

@@ -31,20 +31,20 @@ uint32_t Log2(uint8_t scale) {
 }  // namespace
 
 void Emission::EmitAddress(const Operand& operand) {
-  EmitOffset(operand);
+  EmitOffset(operand, kTemp0);
   EmitSegmentBase(operand.segment);
 }
 
-void Emission::EmitOffset(const Operand& operand) {
+void Emission::EmitOffset(const Operand& operand, const x86::Gp& to) {
   x86::Assembler& a = assembler_;
   const bool wide = insn().address_bytes == 8;
   const int64_t displacement = operand.value;
   if (operand.base == kRipRegister) {
     const uint64_t target = rip_ + insn().length + static_cast<uint64_t>(displacement);
-    LoadImmediate(kTemp0, wide ? target : target & 0xffffffffu);
+    LoadImmediate(to, wide ? target : target & 0xffffffffu);
   } else if (operand.base == kNoRegister && operand.index == kNoRegister) {
     const auto target = static_cast<uint64_t>(displacement);
-    LoadImmediate(kTemp0, wide ? target : target & 0xffffffffu);
+    LoadImmediate(to, wide ? target : target & 0xffffffffu);
   } else {
     // Displacements are at most 32 bits wide when there is a register.
     const auto disp = static_cast<int32_t>(displacement);
@@ -60,8 +60,8 @@ void Emission::EmitOffset(const Operand& operand) {
       }
     }
     // A 32-bit destination wraps the sum as a 32-bit address would.
-    a.lea(wide ? kTemp0 : kTemp0.r32(), mem);
-    if (insn().address_bytes == 2) a.movzx(kTemp0.r32(), kTemp0.r16());
+    a.lea(wide ? to : to.r32(), mem);
+    if (insn().address_bytes == 2) a.movzx(to.r32(), to.r16());
   }
 }
 
@@ -103,7 +103,7 @@ void Emission::EmitProbe(uint32_t bytes, MemoryUse use, bool stack, uint64_t ret
   site.use = use;
   site.bytes = bytes;
   site.stack = stack;
-  site.miss_ends = shared_.miss_ends;
+  site.miss_ends = shared_.miss_ends || set_aside_ != 0;
   if (mode_.slow()) {
     Leave(site);
     site.resume = here();
@@ -131,16 +131,21 @@ void Emission::EmitFastProbe(uint32_t bytes, MemoryUse use, const asmjit::Label&
   }
 }
 
+// The slot of the linear address in kTemp0, as an offset into one of a TLB's arrays, into kTemp1.
+void Emission::EmitSlot() {
+  constexpr uint32_t kSlotBit = 12, kScaleBit = 3;
+  assembler_.rorx(kTemp1.r32(), kTemp0.r32(), kSlotBit - kScaleBit);
+  assembler_.and_(kTemp1.r32(), static_cast<int32_t>((kTlbEntries - 1) << kScaleBit));
+}
+
 void Emission::EmitProbeOverwritingFlags(uint32_t bytes, MemoryUse use, const asmjit::Label& slow) {
   x86::Assembler& a = assembler_;
-  constexpr uint32_t kSlotBit = 12, kScaleBit = 3;
   const auto farthest = static_cast<int32_t>(kPageBytes - bytes);
   EmitFrame(
       memory_.frames.probe_overwriting_flags[static_cast<size_t>(mode_.tlb())][Writes(use)],
       farthest,
       [&] {
-        a.rorx(kTemp1.r32(), kTemp0.r32(), kSlotBit - kScaleBit);
-        a.and_(kTemp1.r32(), static_cast<int32_t>((kTlbEntries - 1) << kScaleBit));
+        EmitSlot();
         // The offset into the page, if it is the slot's.
         a.add(kTemp0, InTlb(TagsAt(mode_.tlb(), use), kTemp1, 0));
         a.cmp(kTemp0, farthest);
@@ -148,6 +153,21 @@ void Emission::EmitProbeOverwritingFlags(uint32_t bytes, MemoryUse use, const as
       },
       [&] { a.ja(slow); },
       [&] { a.add(kTemp0, InTlb(TlbAt(mode_.tlb()) + offsetof(Tlb, host_page), kTemp1, 0)); });
+}
+
+// As EmitProbeOverwritingFlags, but into the page's registers: the linear address stays in kTemp0.
+void Emission::EmitProbeToHold(const HeldAccess& held, const asmjit::Label& fails) {
+  x86::Assembler& a = assembler_;
+  const auto farthest = static_cast<int32_t>(kPageBytes - held.bytes);
+  const x86::Mem tag = InTlb(TagsAt(mode_.tlb(), held.page.use), kTemp1, 0);
+  const x86::Gp addend = HostRegister(held.page.addend);
+  EmitSlot();
+  a.mov(addend, tag);
+  if (held.page.tag != kNoRegister) a.mov(HostRegister(held.page.tag), addend);
+  a.add(addend, kTemp0);
+  a.cmp(addend, farthest);
+  a.ja(fails);
+  a.mov(addend, InTlb(TlbAt(mode_.tlb()) + offsetof(Tlb, addend), kTemp1, 0));
 }
 
 // LEA, PEXT and JRCXZ touch no flag.
@@ -185,7 +205,7 @@ void Emission::EmitProbeKeepingFlags(uint32_t bytes, MemoryUse use, const asmjit
 bool Emission::UseSharedProbe(SharedProbe::Part part) {
   if (shared_.part != part || !shared_open_[shared_.slot]) return false;
   assembler_.mov(kTemp0, CpuShared(shared_.slot));
-  reach_ = shared_.reach;
+  accessed_ = x86::ptr(kTemp0, shared_.reach);
   return true;
 }
 
@@ -196,20 +216,14 @@ void Emission::OpenSharedProbe() {
   const asmjit::Label fails = a.newLabel();
   EmitFastProbe(shared_.bytes, shared_.use, fails);
   a.mov(CpuShared(shared_.slot), kTemp0);
-  Later([this, &site, fails] {
-    assembler_.bind(fails);
-    const asmjit::Label stub = assembler_.newLabel();
-    assembler_.long_().jmp(stub);
-    LinkedHere(site);
-    assembler_.bind(stub);
-    Leave(site);
-  });
+  LinkLater(fails, site);
   shared_open_[shared_.slot] = true;
-  reach_ = shared_.reach;
+  accessed_ = x86::ptr(kTemp0, shared_.reach);
 }
 
 void Emission::EmitOperandAccess(const Operand& operand, uint32_t bytes, MemoryUse use) {
-  reach_ = 0;
+  accessed_ = x86::ptr(kTemp0);
+  if (UsesHeldPage(SharedProbe::Part::kOperand)) return EmitHeldAccess(operand);
   if (UseSharedProbe(SharedProbe::Part::kOperand)) return;
   if (shared_.part == SharedProbe::Part::kOperand && shared_.opens) {
     EmitAddress(operand);
@@ -223,7 +237,11 @@ void Emission::EmitOperandAccess(const Operand& operand, uint32_t bytes, MemoryU
 }
 
 void Emission::EmitStackAccess(int64_t displacement, uint32_t bytes, MemoryUse use) {
-  reach_ = 0;
+  accessed_ = x86::ptr(kTemp0);
+  if (UsesHeldPage(SharedProbe::Part::kStack)) {
+    return EmitHeldAccess(
+        {.kind = Operand::Kind::kMemory, .segment = HV_SS, .base = HV_RSP, .value = displacement});
+  }
   if (UseSharedProbe(SharedProbe::Part::kStack)) return;
   if (shared_.part == SharedProbe::Part::kStack && shared_.opens) {
     EmitStackAddress(displacement - shared_.reach);
