@@ -42,7 +42,7 @@ absl::StatusOr<std::unique_ptr<SoftVcpu>> SoftVcpu::Create(const VcpuConfig& con
   cpu->config = config;
   cpu->tlb_slot_mask = (kTlbEntries - 1) * kPageBytes;
   cpu->page_mask = kPageMask;
-  cpu->jump_slot_mask = kJumpCacheEntries - 1;
+  cpu->jump_slot_mask = (kJumpCacheEntries - 1) << kJumpSlotShift;
   ResetTlb(*cpu);
   return std::unique_ptr<SoftVcpu>(
       new SoftVcpu(std::move(cpu), exchange, *std::move(cache), options.cold_turns));

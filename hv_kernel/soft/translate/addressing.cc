@@ -42,8 +42,7 @@ Emitted EmitBitString(Emission& e) {
   const uint32_t log2_bytes = log2_bits - 3;
   const MemoryUse use =
       e.insn().mnemonic == ZYDIS_MNEMONIC_BT ? MemoryUse::kRead : MemoryUse::kReadWrite;
-  const asmjit::Label retry = a.newLabel();
-  a.bind(retry);
+  const uint64_t retry = e.here();
   e.EmitRights(memory.segment, use);
   e.EmitOffset(memory, kTemp0);
   a.mov(CpuScratch(1), kTemp0);

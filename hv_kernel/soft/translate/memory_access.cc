@@ -22,6 +22,8 @@ x86::Mem InTlb(size_t offset, const x86::Gp& index, uint32_t shift) {
   return mem;
 }
 
+size_t Writes(MemoryUse use) { return use == MemoryUse::kRead ? 0 : 1; }
+
 uint32_t Log2(uint8_t scale) {
   return static_cast<uint32_t>(__builtin_ctz(scale == 0 ? 1 : scale));
 }
@@ -96,28 +98,23 @@ void Emission::EmitStackMove(int32_t by) {
   assembler_.lea(wide ? kGuestRsp : kGuestRsp.r32(), x86::ptr(kGuestRsp, by));
 }
 
-void Emission::EmitProbe(uint32_t bytes, MemoryUse use, bool stack, const asmjit::Label& retry) {
-  x86::Assembler& a = assembler_;
+void Emission::EmitProbe(uint32_t bytes, MemoryUse use, bool stack, uint64_t retry) {
   LeaveSite& site = NewSite(mode_.slow() ? LeaveKind::kSlowProbe : LeaveKind::kMemory);
   site.use = use;
   site.bytes = bytes;
   site.stack = stack;
   site.miss_ends = shared_.miss_ends || set_aside_ != 0;
   if (mode_.slow()) {
-    const asmjit::Label resume = a.newLabel();
-    ResumeAt(site, resume);
     Leave(site);
-    a.bind(resume);
+    site.resume = here();
     return;
   }
-  ResumeAt(site, retry);
+  site.resume = retry;
   site.move = DeviceMoveOf(insn());
   site.length = insn().length;
-  const asmjit::Label slow = a.newLabel();
+  const asmjit::Label slow = assembler_.newLabel();
   EmitFastProbe(bytes, use, slow);
-  const asmjit::Label found = a.newLabel();
-  a.bind(found);
-  FoundAt(site, found);
+  site.found = static_cast<int32_t>(here() - retry);
   Later([this, &site, slow, use, added = !flags_live_] {
     assembler_.bind(slow);
     if (added) assembler_.sub(kTemp0, InTlb(TagsAt(mode_.tlb(), use), kTemp1, 0));
@@ -143,12 +140,19 @@ void Emission::EmitSlot() {
 
 void Emission::EmitProbeOverwritingFlags(uint32_t bytes, MemoryUse use, const asmjit::Label& slow) {
   x86::Assembler& a = assembler_;
-  EmitSlot();
-  // The offset into the page, if it is the slot's.
-  a.add(kTemp0, InTlb(TagsAt(mode_.tlb(), use), kTemp1, 0));
-  a.cmp(kTemp0, static_cast<int32_t>(kPageBytes - bytes));
-  a.ja(slow);
-  a.add(kTemp0, InTlb(TlbAt(mode_.tlb()) + offsetof(Tlb, host_page), kTemp1, 0));
+  const auto farthest = static_cast<int32_t>(kPageBytes - bytes);
+  EmitFrame(
+      memory_.frames.probe_overwriting_flags[static_cast<size_t>(mode_.tlb())][Writes(use)],
+      farthest,
+      [&] {
+        EmitSlot();
+        // The offset into the page, if it is the slot's.
+        a.add(kTemp0, InTlb(TagsAt(mode_.tlb(), use), kTemp1, 0));
+        a.cmp(kTemp0, farthest);
+        return a.offset();
+      },
+      [&] { a.ja(slow); },
+      [&] { a.add(kTemp0, InTlb(TlbAt(mode_.tlb()) + offsetof(Tlb, host_page), kTemp1, 0)); });
 }
 
 // As EmitProbeOverwritingFlags, but into the page's registers: the linear address stays in kTemp0.
@@ -169,19 +173,32 @@ void Emission::EmitProbeToHold(const HeldAccess& held, const asmjit::Label& fail
 // LEA, PEXT and JRCXZ touch no flag.
 void Emission::EmitProbeKeepingFlags(uint32_t bytes, MemoryUse use, const asmjit::Label& slow) {
   x86::Assembler& a = assembler_;
-  const asmjit::Label hit = a.newLabel();
-  a.pext(kTemp1, kTemp0, CpuField(offsetof(Cpu, tlb_slot_mask)));
-  a.mov(CpuField(offsetof(Cpu, saved_rcx)), x86::rcx);
-  a.mov(x86::rcx, InTlb(TagsAt(mode_.tlb(), use), kTemp1, 3));
-  a.lea(x86::rcx, x86::ptr(x86::rcx, kTemp0, 0, static_cast<int32_t>(bytes) - 1));
-  a.pext(x86::rcx, x86::rcx, CpuField(offsetof(Cpu, page_mask)));
-  a.short_().jecxz(x86::rcx, hit);
-  a.mov(x86::rcx, CpuField(offsetof(Cpu, saved_rcx)));
-  a.jmp(slow);
-  a.bind(hit);
-  a.mov(x86::rcx, CpuField(offsetof(Cpu, saved_rcx)));
-  a.mov(kTemp1, InTlb(TlbAt(mode_.tlb()) + offsetof(Tlb, addend), kTemp1, 3));
-  a.lea(kTemp0, x86::ptr(kTemp0, kTemp1));
+  asmjit::Label hit;
+  // Wider than a byte in the code, as it has to be for the number that comes in its place.
+  constexpr int32_t kPlaceholder = 0x7fffffff;
+  const auto last = static_cast<int32_t>(bytes) - 1;
+  Frame& frame = memory_.frames.probe_keeping_flags[static_cast<size_t>(mode_.tlb())][Writes(use)];
+  EmitFrame(
+      frame, last,
+      [&] {
+        hit = a.newLabel();
+        a.pext(kTemp1, kTemp0, CpuField(offsetof(Cpu, tlb_slot_mask)));
+        a.mov(CpuField(offsetof(Cpu, saved_rcx)), x86::rcx);
+        a.mov(x86::rcx, InTlb(TagsAt(mode_.tlb(), use), kTemp1, 3));
+        a.lea(x86::rcx, x86::ptr(x86::rcx, kTemp0, 0, kPlaceholder));
+        const size_t number_end = a.offset();
+        a.pext(x86::rcx, x86::rcx, CpuField(offsetof(Cpu, page_mask)));
+        a.short_().jecxz(x86::rcx, hit);
+        a.mov(x86::rcx, CpuField(offsetof(Cpu, saved_rcx)));
+        return number_end;
+      },
+      [&] { a.jmp(slow); },
+      [&] {
+        a.bind(hit);
+        a.mov(x86::rcx, CpuField(offsetof(Cpu, saved_rcx)));
+        a.mov(kTemp1, InTlb(TlbAt(mode_.tlb()) + offsetof(Tlb, addend), kTemp1, 3));
+        a.lea(kTemp0, x86::ptr(kTemp0, kTemp1));
+      });
 }
 
 // What is there already for the access in hand, or false.
@@ -213,8 +230,7 @@ void Emission::EmitOperandAccess(const Operand& operand, uint32_t bytes, MemoryU
     if (shared_.reach != 0) assembler_.lea(kTemp0, x86::ptr(kTemp0, -shared_.reach));
     return OpenSharedProbe();
   }
-  const asmjit::Label retry = assembler_.newLabel();
-  assembler_.bind(retry);
+  const uint64_t retry = here();
   EmitRights(operand.segment, use);
   EmitAddress(operand);
   EmitProbe(bytes, use, operand.segment == HV_SS, retry);
@@ -231,8 +247,7 @@ void Emission::EmitStackAccess(int64_t displacement, uint32_t bytes, MemoryUse u
     EmitStackAddress(displacement - shared_.reach);
     return OpenSharedProbe();
   }
-  const asmjit::Label retry = assembler_.newLabel();
-  assembler_.bind(retry);
+  const uint64_t retry = here();
   EmitStackAddress(displacement);
   EmitProbe(bytes, use, true, retry);
 }

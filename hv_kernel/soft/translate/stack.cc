@@ -93,8 +93,7 @@ Emitted EmitPop(Emission& e) {
 
 Emitted EmitLeave(Emission& e) {
   x86::Assembler& a = e.a();
-  const asmjit::Label retry = a.newLabel();
-  a.bind(retry);
+  const uint64_t retry = e.here();
   a.mov(kTemp0, x86::rbp);
   e.EmitProbe(8, MemoryUse::kRead, true, retry);
   a.lea(kGuestRsp, x86::ptr(x86::rbp, 8));

@@ -106,7 +106,7 @@ bool RunsInline(const Instruction& insn, Mode mode, bool followed) {
     case ZYDIS_MNEMONIC_STAC: return mode.ring0();
     case ZYDIS_MNEMONIC_SWAPGS: return mode.ring0() && mode.code() == CodeMode::k64;
     case ZYDIS_MNEMONIC_PUSHFQ: return mode.code() == CodeMode::k64;
-    default: return false;
+    default: return IsStringInOnePage(insn, mode);
   }
 }
 

@@ -31,6 +31,7 @@ void Translator::EmitInstruction(Emission& e, bool& ended) {
   if (emitted == Emitted::kNot) emitted = EmitTimeStamp(e);
   if (emitted == Emitted::kNot) emitted = EmitSystemState(e);
   if (emitted == Emitted::kNot) emitted = EmitSystemCall(e);
+  if (emitted == Emitted::kNot) emitted = EmitString(e);
   if (emitted == Emitted::kNot && e.handler().handler != nullptr) {
     e.Leave(e.NewHandlerSite());
     emitted = Emitted::kEnds;
@@ -132,7 +133,6 @@ void Translator::Place(Emission& e, Block& block) {
   // Short of its end the assembler would have left out what did not fit.
   CHECK(block.code_bytes < kRoom / 2);
   memory_.Append(block.code_bytes);
-  e.ResolveLabels(base);
 }
 
 }  // namespace hv::soft
