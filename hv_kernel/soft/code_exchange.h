@@ -1,9 +1,9 @@
 // How the vCPUs of one machine keep their translations true to guest memory: each has its own, made
 // from pages that all of them can write.
 //
-// A vCPU is reached through its attention pointer, which every block of its code looks through:
-// pointed at a word that is not zero, it leaves its code before the next block and looks into its
-// mail.
+// A vCPU is reached through its attention pointer, which every block of its code looks through, and
+// every turn of a loop inside one: pointed at a word that is not zero, it leaves its code there and
+// looks into its mail.
 #pragma once
 
 #include <atomic>

@@ -79,7 +79,8 @@ constexpr size_t DevicePageSlot(uint64_t linear) { return (linear / kPageBytes) 
 // How many probes of one block may serve several accesses each.
 inline constexpr size_t kSharedProbes = 8;
 
-// Where indirect jumps find translated code: direct-mapped by the low bits of the linear RIP.
+// Where indirect jumps find translated code: direct-mapped by low bits of the RIP, but not the
+// lowest two: functions begin at multiples of 16, and where calls return is rarely nearer than 4.
 struct JumpCacheEntry {
   uint64_t tag;   // negated RIP
   uint64_t code;  // host address
@@ -96,9 +97,12 @@ struct JumpCache {
   bool has_local;  // supervisor code of pages that are not global
   uint64_t life;   // differs for each time that one of the jump caches has been emptied
 };
-constexpr size_t JumpCacheSlot(uint64_t rip) { return rip % kJumpCacheEntries; }
+inline constexpr int kJumpSlotShift = 2;
+constexpr size_t JumpCacheSlot(uint64_t rip) { return (rip >> kJumpSlotShift) % kJumpCacheEntries; }
 // As NoTlbTag: a RIP that belongs in another slot.
-constexpr uint64_t NoJumpCacheTag(size_t slot) { return 0 - static_cast<uint64_t>(slot ^ 1); }
+constexpr uint64_t NoJumpCacheTag(size_t slot) {
+  return 0 - (uint64_t{slot ^ 1} << kJumpSlotShift);
+}
 
 // Exceptions by vector (SDM vol. 3, table 6-1).
 enum class Vector : uint8_t {
@@ -175,7 +179,9 @@ struct Cpu {
   const std::atomic<uint32_t>* attention;
   uint64_t scratch[8];             // of the translator: values held across a memory access
   uint64_t shared[kSharedProbes];  // host addresses that probes have found (shared_probes.h)
-  uint64_t saved_rcx;              // of the flagless comparisons
+  // Guest registers, by enum hv_gpr, whose host registers hold something else (held_pages.h).
+  uint64_t set_aside[16];
+  uint64_t saved_rcx;  // of the flagless comparisons
   uint64_t host_rsp;
   uint64_t host_flags;  // as they were when generated code was left
   // Where generated code is entered, and what host R10 holds then and held when it was left.

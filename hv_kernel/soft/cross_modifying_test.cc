@@ -87,6 +87,39 @@ TEST_F(CrossModifyingTest, ARunningVcpuSeesTheCodeThatIsAnnouncedToIt) {
   EXPECT_EQ(end.gpr[HV_RAX], kRounds);
 }
 
+// A loop that has the page in hand for writing (translate/held_pages.h) when it becomes code.
+TEST_F(CrossModifyingTest, ALoopThatGoesOnWritingIsSeen) {
+  Load(kFunction, {0xb8, 0, 0, 0, 0, 0xc3});
+  Load(kWriterCode, {0xbf, 1,    0,    0x20, 0,  // mov edi, kFunction + 1
+                     0xbe, 0,    0,    0x30, 0,  // mov esi, kShared
+                     0xb9, 1,    0,    0,    0,  // mov ecx, 1
+                     0x89, 0x0f,                 // 1: mov [rdi], ecx
+                     0x89, 0x0e,                 // mov [rsi], ecx
+                     0xff, 0xc1,                 // inc ecx
+                     0x83, 0x7e, 0x08, 0x00,     // cmp dword [rsi + 8], 0
+                     0x74, 0xf4,                 // je 1
+                     0xf4});
+  Load(kRunnerCode,
+       {0xbe, 0,    0,    0x20, 0,                             // mov esi, kFunction
+        0x31, 0xdb,                                            // xor ebx, ebx
+        0xba, 0xc8, 0,    0,    0,                             // mov edx, 200
+        0x81, 0x3c, 0x25, 0,    0, 0x30, 0, 0xa0, 0x86, 1, 0,  // 1: cmp [kShared], 100000
+        0x72, 0xf3,                                            // jb 1
+        0x8b, 0x0c, 0x25, 0,    0, 0x30, 0,                    // 2: mov ecx, [kShared]
+        0xff, 0xd6,                                            // call rsi
+        0x39, 0xc8,                                            // cmp eax, ecx
+        0x83, 0xd3, 0x00,  // adc ebx, 0: below what was announced
+        0xff, 0xca,        // dec edx
+        0x75, 0xee,        // jnz 2
+        0xc7, 0x04, 0x25, 8,    0, 0x30, 0, 1,    0,    0, 0,  // mov dword [kShared + 8], 1
+        0xf4});
+  std::thread writer([&] { Run(1, kWriterCode); });
+  const hv_vcpu_state end = Run(0, kRunnerCode);
+  writer.join();
+  EXPECT_EQ(end.gpr[HV_RBX], 0u);
+  EXPECT_GE(end.gpr[HV_RAX], 100000u);
+}
+
 // Counters beside code that both run: LOCK holds on such a page too.
 TEST_F(CrossModifyingTest, LockedInstructionsOnAPageWithCodeAreAtomic) {
   constexpr uint32_t kEach = 20000;

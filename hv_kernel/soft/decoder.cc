@@ -1,7 +1,5 @@
 #include "hv_kernel/soft/decoder.h"
 
-#include <array>
-
 namespace hv::soft {
 namespace {
 
@@ -27,8 +25,8 @@ RegisterFacts LookUp(ZydisRegister reg) {
   return facts;
 }
 
-std::array<RegisterFacts, ZYDIS_REGISTER_MAX_VALUE + 1> FactsOfAll() {
-  std::array<RegisterFacts, ZYDIS_REGISTER_MAX_VALUE + 1> facts;
+AllRegisterFacts FactsOfAll() {
+  AllRegisterFacts facts;
   for (size_t i = 0; i < facts.size(); ++i) facts[i] = LookUp(static_cast<ZydisRegister>(i));
   return facts;
 }
@@ -111,6 +109,12 @@ void Fill(const ZydisDecodedOperand& from, Operand& to) {
   }
 }
 
+// Their operands' segment can be chosen all the same.
+bool HidesOperands(const ZydisDecodedInstruction& zydis) {
+  return zydis.meta.category == ZYDIS_CATEGORY_STRINGOP ||
+         zydis.meta.category == ZYDIS_CATEGORY_IOSTRINGOP || zydis.mnemonic == ZYDIS_MNEMONIC_XLAT;
+}
+
 // A SIB byte with base 101 and mod 00 means a displacement and no base, whatever REX.B says (SDM
 // vol. 2, table 2-3). Zydis 4.0 takes it for R13D with 32-bit addresses.
 bool HasNoBase(const ZydisDecodedInstruction& zydis, const ZydisDecodedOperand& operand) {
@@ -121,10 +125,7 @@ bool HasNoBase(const ZydisDecodedInstruction& zydis, const ZydisDecodedOperand& 
 
 }  // namespace
 
-const RegisterFacts& FactsOf(ZydisRegister reg) {
-  static const auto facts = FactsOfAll();
-  return facts[reg];
-}
+const AllRegisterFacts kRegisterFacts = FactsOfAll();
 
 Decoder::Decoder() {
   ZydisDecoderInit(&decoders_[0], ZYDIS_MACHINE_MODE_LEGACY_16, ZYDIS_STACK_WIDTH_16);
@@ -163,7 +164,8 @@ DecodeResult Decoder::Decode(CodeMode mode, std::span<const uint8_t> bytes, Deco
   compact.rep = (zydis.attributes & (ZYDIS_ATTRIB_HAS_REP | ZYDIS_ATTRIB_HAS_REPE)) != 0;
   compact.repne = (zydis.attributes & ZYDIS_ATTRIB_HAS_REPNE) != 0;
   compact.lock = (zydis.attributes & ZYDIS_ATTRIB_HAS_LOCK) != 0;
-  for (int i = 0; i < zydis.operand_count_visible && i < Instruction::kMaxOperands; ++i) {
+  const int operands = HidesOperands(zydis) ? zydis.operand_count : zydis.operand_count_visible;
+  for (int i = 0; i < operands && i < Instruction::kMaxOperands; ++i) {
     Fill(out.operands[i], compact.operands[i]);
     if (HasNoBase(zydis, out.operands[i])) {
       compact.operands[i].base = kNoRegister;

@@ -3,6 +3,7 @@
 
 #include <Zydis/Zydis.h>
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -46,7 +47,9 @@ struct RegisterFacts {
   uint8_t gpr;
   bool high_byte;
 };
-const RegisterFacts& FactsOf(ZydisRegister reg);
+using AllRegisterFacts = std::array<RegisterFacts, ZYDIS_REGISTER_MAX_VALUE + 1>;
+extern const AllRegisterFacts kRegisterFacts;
+inline const RegisterFacts& FactsOf(ZydisRegister reg) { return kRegisterFacts[reg]; }
 
 inline uint8_t GprNumber(ZydisRegister reg) { return FactsOf(reg).gpr; }
 inline bool IsHighByte(ZydisRegister reg) { return FactsOf(reg).high_byte; }

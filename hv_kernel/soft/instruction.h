@@ -58,7 +58,7 @@ struct Instruction {
   bool rep = false;    // F3 or F2 on string instructions; F3 for REPE
   bool repne = false;  // F2 on CMPS and SCAS
   bool lock = false;
-  Operand operands[kMaxOperands];
+  Operand operands[kMaxOperands];  // of string instructions and XLAT those that are implied
 };
 
 }  // namespace hv::soft

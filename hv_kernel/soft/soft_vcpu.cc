@@ -13,6 +13,16 @@
 #include "hv_kernel/soft/report.h"
 
 namespace hv::soft {
+namespace {
+
+// A host signal leaves code by none of its ways out.
+void PutBackSetAside(Cpu& cpu, const Block& block) {
+  for (uint32_t guest = HV_RAX; guest <= HV_R15; ++guest) {
+    if ((block.set_aside >> guest & 1) != 0) cpu.gpr[guest] = cpu.set_aside[guest];
+  }
+}
+
+}  // namespace
 
 void SoftVcpu::Unmap::operator()(Cpu* cpu) const { munmap(cpu, sizeof(Cpu)); }
 
@@ -32,7 +42,7 @@ absl::StatusOr<std::unique_ptr<SoftVcpu>> SoftVcpu::Create(const VcpuConfig& con
   cpu->config = config;
   cpu->tlb_slot_mask = (kTlbEntries - 1) * kPageBytes;
   cpu->page_mask = kPageMask;
-  cpu->jump_slot_mask = kJumpCacheEntries - 1;
+  cpu->jump_slot_mask = (kJumpCacheEntries - 1) << kJumpSlotShift;
   ResetTlb(*cpu);
   return std::unique_ptr<SoftVcpu>(
       new SoftVcpu(std::move(cpu), exchange, *std::move(cache), options.cold_turns));
@@ -112,10 +122,12 @@ void SoftVcpu::CleanUpCodeWrites() {
 
 bool SoftVcpu::TakeHostFault() {
   Cpu& cpu = *cpu_;
-  if (!cache_->FindRip(cpu.fault_pc, cpu.rip)) {
+  const Block* block = cache_->FindInstruction(cpu.fault_pc, cpu.rip);
+  if (block == nullptr) {
     cpu.exit = {.reason = ExitReason::kUnsupported, .address = cpu.fault_pc};
     return false;
   }
+  PutBackSetAside(cpu, *block);
   const Vector vector = VectorOfSignal(cpu.fault_signal, cpu.fault_trap);
   if (vector == Vector::kGeneralProtection) {
     RaiseWithCode(cpu, vector, 0);

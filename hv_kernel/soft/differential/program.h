@@ -24,6 +24,7 @@ struct Item {
     kIndirectJump,
     kRewrite,
     kFault,
+    kSweep,
     kCall,
     // With a body:
     kSkip,

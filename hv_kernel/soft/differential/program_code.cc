@@ -5,6 +5,7 @@
 
 #include "hv_kernel/soft/differential/arena.h"
 #include "hv_kernel/soft/differential/program.h"
+#include "hv_kernel/soft/differential/sweep.h"
 
 namespace hv::soft::differential {
 namespace {
@@ -137,6 +138,7 @@ class Assembling {
       case Kind::kIndirectJump: IndirectJump(); break;
       case Kind::kRewrite: Rewrite(); break;
       case Kind::kFault: a_.mov(x86::qword_ptr_abs(kReadOnlyPage + Roll(64)), Scratch()); break;
+      case Kind::kSweep: SweepThrough(); break;
       case Kind::kCall: a_.call(functions_[function_ + 1]); break;
       case Kind::kSkip: Skip(item.body); break;
       case Kind::kLoop: Loop(item.body); break;
@@ -242,6 +244,11 @@ class Assembling {
     a_.mov(x86::byte_ptr(x86::r11, 2), x86::al);
     a_.bind(there);
     a_.embed(kAddEdxByte, sizeof(kAddEdxByte));
+  }
+
+  void SweepThrough() {
+    EmitSweep(a_, random_, {.first = kDataFirst, .bytes = kPointerRange});
+    for (const x86::Gp& pointer : kPointers) a_.mov(pointer, RandomPointer(random_));
   }
 
   void Skip(const std::vector<Item>& body) {

@@ -13,13 +13,13 @@ namespace x86 = asmjit::x86;
 Emitted EmitLea(Emission& e) {
   x86::Assembler& a = e.a();
   const Operand& to = e.insn().operands[0];
-  e.EmitOffset(e.insn().operands[1]);
-  if (to.bytes == 8) {
-    e.Store(to.reg, kTemp0);
-  } else if (to.bytes == 4) {
-    a.mov(kTemp0.r32(), kTemp0.r32());
-    e.Store(to.reg, kTemp0);
+  if (to.bytes >= 4) {
+    const x86::Gp host = InMemory(to.reg) ? kTemp0 : HostRegister(to.reg);
+    e.EmitOffset(e.insn().operands[1], host);
+    if (to.bytes == 4) a.mov(host.r32(), host.r32());
+    e.Store(to.reg, host);
   } else {
+    e.EmitOffset(e.insn().operands[1], kTemp0);
     const x86::Gp host = e.Use(to.reg, kTemp1);
     a.mov(host.r16(), kTemp0.r16());
     e.Store(to.reg, host);
@@ -42,10 +42,9 @@ Emitted EmitBitString(Emission& e) {
   const uint32_t log2_bytes = log2_bits - 3;
   const MemoryUse use =
       e.insn().mnemonic == ZYDIS_MNEMONIC_BT ? MemoryUse::kRead : MemoryUse::kReadWrite;
-  const asmjit::Label retry = a.newLabel();
-  a.bind(retry);
+  const uint64_t retry = e.here();
   e.EmitRights(memory.segment, use);
-  e.EmitOffset(memory);
+  e.EmitOffset(memory, kTemp0);
   a.mov(CpuScratch(1), kTemp0);
   const x86::Gp from = e.Use(index.reg, kTemp1);
   switch (bytes) {

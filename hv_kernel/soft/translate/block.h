@@ -33,6 +33,8 @@ struct alignas(64) Block {
   uint64_t link_code = 0;
   uint32_t code_bytes = 0;
   bool dropped = false;  // invalidated: reachable from nowhere, its memory not yet reused
+  // Guest registers that are in Cpu::set_aside while it runs (held_pages.h), by enum hv_gpr.
+  uint16_t set_aside = 0;
   // How much of each kind belongs to it, in the order of the blocks (translation_records.h).
   uint32_t places = 0;
   uint32_t sites = 0;

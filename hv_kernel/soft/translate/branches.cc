@@ -54,12 +54,12 @@ uint64_t DirectTarget(const Emission& e) {
 
 bool IsDirect(const Emission& e) { return e.insn().operands[0].kind == Operand::Kind::kImmediate; }
 
-// Moves between memory at kTemp0 and a register, of the width of a branch target.
+// Loads a register, to the width of a branch target, with what has been accessed.
 void LoadTarget(Emission& e, const x86::Gp& to) {
   switch (BranchBytes(e)) {
-    case 8: e.a().mov(to, x86::ptr(kTemp0, e.reach())); break;
-    case 4: e.a().mov(to.r32(), x86::dword_ptr(kTemp0, e.reach())); break;
-    default: e.a().movzx(to.r32(), x86::word_ptr(kTemp0, e.reach()));
+    case 8: e.a().mov(to, e.Accessed(8)); break;
+    case 4: e.a().mov(to.r32(), e.Accessed(4)); break;
+    default: e.a().movzx(to.r32(), e.Accessed(2));
   }
 }
 
@@ -87,9 +87,9 @@ void PushReturnAddress(Emission& e) {
   e.EmitStackAccess(-static_cast<int64_t>(bytes), bytes, MemoryUse::kWrite);
   e.LoadImmediate(kTemp1, e.next_rip());
   switch (bytes) {
-    case 8: a.mov(x86::ptr(kTemp0, e.reach()), kTemp1); break;
-    case 4: a.mov(x86::dword_ptr(kTemp0, e.reach()), kTemp1.r32()); break;
-    default: a.mov(x86::word_ptr(kTemp0, e.reach()), kTemp1.r16());
+    case 8: a.mov(e.Accessed(8), kTemp1); break;
+    case 4: a.mov(e.Accessed(4), kTemp1.r32()); break;
+    default: a.mov(e.Accessed(2), kTemp1.r16());
   }
   e.EmitStackMove(-static_cast<int32_t>(bytes));
 }

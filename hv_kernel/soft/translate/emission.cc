@@ -18,9 +18,6 @@ Emission::Emission(EmissionMemory& memory, const Trampolines& trampolines,
       assembler_(memory.assembler) {
   memory_.code.reset();
   memory_.later.clear();
-  memory_.resumes.clear();
-  memory_.founds.clear();
-  memory_.patches.clear();
 }
 
 void Emission::EmitInto(std::span<uint8_t> room, uint64_t base) {
@@ -41,7 +38,8 @@ void Emission::Begin(const RunInstruction& instruction, const Context& context) 
   flags_live_ = context.flags_live;
   followed_ = context.followed;
   shared_ = context.shared;
-  reach_ = 0;
+  held_ = context.held;
+  accessed_ = x86::ptr(kTemp0);
 }
 
 LeaveSite& Emission::NewSite(LeaveKind kind) {
@@ -62,18 +60,26 @@ LeaveSite& Emission::NewLinkSite(uint64_t rip, LinkTo to) {
   return site;
 }
 
-// By hand, as there are several to each block: the assembler would note the jump, to relocate it.
+// As many bytes each time (fragments.h); by hand, as there are several to each block and the
+// assembler would note the jump, to relocate it.
 void Emission::Leave(LeaveSite& site) {
-  struct [[gnu::packed]] Code {
+  struct [[gnu::packed]] Load {
     uint8_t mov_r11[2] = {0x49, 0xbb};
     uint64_t site;
+  };
+  struct [[gnu::packed]] Jump {
     uint8_t jmp = 0xe9;
     int32_t distance;
   };
-  const uint64_t end = base_ + assembler_.offset() + sizeof(Code);
-  const Code code{.site = reinterpret_cast<uint64_t>(&site),
-                  .distance = static_cast<int32_t>(trampolines_.leave - end)};
-  assembler_.embed(&code, sizeof(code));
+  const Load load{.site = reinterpret_cast<uint64_t>(&site)};
+  assembler_.embed(&load, sizeof(load));
+  if (set_aside_ != 0) {
+    assembler_.long_().jmp(put_back_and_leave_);
+    return;
+  }
+  const uint64_t end = here() + sizeof(Jump);
+  const Jump jump{.distance = static_cast<int32_t>(trampolines_.leave - end)};
+  assembler_.embed(&jump, sizeof(jump));
 }
 
 void Emission::EmitLater() {
@@ -82,19 +88,10 @@ void Emission::EmitLater() {
     const LaterCode code = memory_.later[i];
     code();
   }
-}
-
-void Emission::ResolveLabels(uint64_t base) {
-  const auto at = [&](const asmjit::Label& label) {
-    return base + memory_.code.labelOffset(label);
-  };
-  for (const auto& [site, label] : memory_.resumes) site->resume = at(label);
-  for (const auto& [site, label] : memory_.founds) {
-    site->found = static_cast<int32_t>(at(label) - site->resume);
-  }
-  for (const auto& [site, label] : memory_.patches) {
-    site->link->patch = at(label) - sizeof(int32_t);
-  }
+  if (set_aside_ == 0) return;
+  assembler_.bind(put_back_and_leave_);
+  PutBack();
+  assembler_.jmp(trampolines_.leave);
 }
 
 x86::Gp Emission::Use(uint8_t guest, const x86::Gp& temp) {

@@ -5,12 +5,15 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <new>
 #include <span>
 #include <type_traits>
 #include <vector>
 
 #include "hv_kernel/soft/decoder.h"
+#include "hv_kernel/soft/translate/fragments.h"
+#include "hv_kernel/soft/translate/held_pages.h"
 #include "hv_kernel/soft/translate/host_registers.h"
 #include "hv_kernel/soft/translate/leave_site.h"
 #include "hv_kernel/soft/translate/mode.h"
@@ -46,22 +49,15 @@ class LaterCode {
 
   void (*run_)(const std::byte*);
   void (*copy_)(const std::byte*, std::byte*);
-  alignas(void*) std::byte captured_[72];
+  alignas(void*) std::byte captured_[88];
 };
 
 // What emitting a block needs, kept from one block to the next.
 struct EmissionMemory {
-  struct Fixup {
-    LeaveSite* site;
-    asmjit::Label label;
-  };
-
   asmjit::CodeHolder code;
   asmjit::x86::Assembler assembler;
+  Frames frames;
   std::vector<LaterCode> later;
-  std::vector<Fixup> resumes;
-  std::vector<Fixup> founds;
-  std::vector<Fixup> patches;
 };
 
 class Emission {
@@ -80,6 +76,7 @@ class Emission {
     bool flags_live;
     bool followed;  // by another one in the block
     SharedProbe shared;
+    HeldAccess held;
   };
   void Begin(const RunInstruction& instruction, const Context& context);
   const Decoded& decoded() const { return *decoded_; }
@@ -109,19 +106,10 @@ class Emission {
     memory_.later.emplace_back(code);
   }
   void EmitLater();
-  // The resume address of a site is known once the block is placed.
-  void ResumeAt(LeaveSite& site, const asmjit::Label& label) {
-    memory_.resumes.push_back({&site, label});
-  }
-  void FoundAt(LeaveSite& site, const asmjit::Label& label) {
-    memory_.founds.push_back({&site, label});
-  }
-  // Behind the rel32 of the site's link.
-  void PatchAt(LeaveSite& site, const asmjit::Label& label) {
-    memory_.patches.push_back({&site, label});
-  }
-  // Fills in what these have put off. `base` is where the code executes.
-  void ResolveLabels(uint64_t base);
+  // The jump emitted last is the site's link.
+  void LinkedHere(LeaveSite& site) { site.link->patch = here() - sizeof(int32_t); }
+  // Where what is emitted next will execute.
+  uint64_t here() { return base_ + a().offset(); }
 
   // --- Guest registers (emission.cc).
   // A host register holding the guest's, loading it into `temp` when it lives in memory.
@@ -132,8 +120,9 @@ class Emission {
   // --- Memory (memory_access.cc).
   // Linear address of a memory operand into kTemp0. Keeps flags; uses kTemp1.
   void EmitAddress(const Operand& operand);
-  // Its two halves: the offset in the segment, wrapped to the address size, and adding the base.
-  void EmitOffset(const Operand& operand);
+  // Its two halves: the offset in the segment, wrapped to the address size, into `to`, and adding
+  // the base.
+  void EmitOffset(const Operand& operand, const asmjit::x86::Gp& to);
   void EmitSegmentBase(uint8_t segment);
   // #GP(0) for a write to the code segment. Of the rights of segments this is the one that an
   // override alone can break; the others are not checked.
@@ -144,12 +133,24 @@ class Emission {
   void EmitStackMove(int32_t by);
   // From the linear address in kTemp0 to a host address in kTemp0, or away. Everything from `retry`
   // on is executed again after a TLB miss. Keeps flags when they are live; uses kTemp1.
-  void EmitProbe(uint32_t bytes, MemoryUse use, bool stack, const asmjit::Label& retry);
-  // EmitAddress and EmitProbe, or what another access has found. The bytes are at `reach()` from
-  // kTemp0 then.
+  void EmitProbe(uint32_t bytes, MemoryUse use, bool stack, uint64_t retry);
+  // The same, but for where it goes: to `slow`, with kTemp0 and kTemp1 changed.
+  void EmitFastProbe(uint32_t bytes, MemoryUse use, const asmjit::Label& slow);
+  // EmitAddress and EmitProbe, or what another access has found. The bytes are at Accessed() then;
+  // no register of it may change before they are used.
   void EmitOperandAccess(const Operand& operand, uint32_t bytes, MemoryUse use);
   void EmitStackAccess(int64_t displacement, uint32_t bytes, MemoryUse use);
-  int32_t reach() const { return reach_; }
+  asmjit::x86::Mem Accessed(uint32_t bytes) const {
+    asmjit::x86::Mem mem = accessed_;
+    mem.setSize(bytes);
+    return mem;
+  }
+
+  // --- Held pages of a loop (held_access.cc).
+  // Where the block begins: frees the host registers of these guest registers.
+  void SetAside(RegisterSet guests);
+  // Where the turns begin that the loop goes on with. Looks at the attention word.
+  void BeginTurns();
 
   // --- Going on (control_flow.cc).
   void JumpTo(uint64_t rip);                                // a constant offset in CS
@@ -163,14 +164,50 @@ class Emission {
   void Fail() { failed_ = true; }
 
  private:
+  // `front`, `middle` and `back`, in this order. The first and the last make the same code for a
+  // frame each time, but for `number`, which takes the four bytes before the offset that `front`
+  // returns (0: there is none); `middle` makes as many bytes each time.
+  template <typename Front, typename Middle, typename Back>
+  void EmitFrame(Frame& frame, int32_t number, const Front& front, const Middle& middle,
+                 const Back& back) {
+    asmjit::x86::Assembler& a = assembler_;
+    const bool made = !frame.front.empty();
+    const size_t begin = a.offset();
+    if (made) {
+      Append(frame.front);
+    } else if (const size_t number_end = front(); number_end != 0) {
+      frame.number_end = static_cast<uint8_t>(number_end - begin);
+    }
+    if (frame.number_end != 0) {
+      std::memcpy(a.bufferData() + begin + frame.number_end - sizeof(number), &number,
+                  sizeof(number));
+    }
+    const size_t front_end = a.offset();
+    middle();
+    const size_t back_begin = a.offset();
+    if (made) return Append(frame.back);
+    back();
+    frame.front.Keep(a.bufferData() + begin, front_end - begin);
+    frame.back.Keep(a.bufferData() + back_begin, a.offset() - back_begin);
+  }
+  void Append(const Fragment& fragment) {
+    assembler_.embed(fragment.bytes().data(), fragment.bytes().size());
+  }
+
   bool UseSharedProbe(SharedProbe::Part part);
   void OpenSharedProbe();
-  void EmitFastProbe(uint32_t bytes, MemoryUse use, const asmjit::Label& slow);
+  bool UsesHeldPage(HeldAccess::Part part) const;
+  void EmitHeldAccess(const Operand& address);
+  void EmitProbeToHold(const HeldAccess& held, const asmjit::Label& fails);
+  void PutBack();
+  void EmitSlot();
   void EmitProbeOverwritingFlags(uint32_t bytes, MemoryUse use, const asmjit::Label& slow);
   void EmitProbeKeepingFlags(uint32_t bytes, MemoryUse use, const asmjit::Label& slow);
 
   bool CanLink(uint64_t rip) const;
   void EmitLink(asmjit::x86::Inst::Id jump, uint64_t rip);
+  // What leads to `from` goes on by a jump that may be linked.
+  void LinkLater(const asmjit::Label& from, LeaveSite& site);
 
   EmissionMemory& memory_;
   const Trampolines& trampolines_;
@@ -188,7 +225,12 @@ class Emission {
   Onward onward_ = Onward::kOut;
   SharedProbe shared_;
   bool shared_open_[kSharedProbes] = {};
-  int32_t reach_ = 0;
+  HeldAccess held_;
+  asmjit::x86::Mem accessed_;
+  RegisterSet set_aside_ = 0;
+  RegisterSet filled_ = 0;  // of these: addends of pages
+  asmjit::Label put_back_and_leave_;
+  asmjit::Label turns_;
   bool failed_ = false;
 };
 

@@ -19,6 +19,11 @@ Emitted EmitTimeStamp(Emission& e);   // time_stamp.cc: RDTSC, RDTSCP where they
 // system_state.cc: CLI, STI, CLD, STD, CLAC, STAC, PUSHF, SWAPGS where they do not fault.
 Emitted EmitSystemState(Emission& e);
 Emitted EmitSystemCall(Emission& e);  // system_calls.cc: SYSCALL, SYSRET of 64-bit code
+// strings.cc: REP STOS and REP MOVS of 64-bit code; what is unusual about one leaves to its
+// handler.
+Emitted EmitString(Emission& e);
+// Whether it is one of those.
+bool IsStringInOnePage(const Instruction& insn, Mode mode);
 // Whether an instruction that has a handler needs it not, in that mode. `followed`: by another one
 // in its block.
 bool RunsInline(const Instruction& insn, Mode mode, bool followed);

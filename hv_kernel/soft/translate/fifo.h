@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <deque>
 #include <memory>
+#include <new>
 #include <type_traits>
 
 namespace hv::soft {
@@ -29,11 +30,10 @@ class Fifo {
 
   T& Add(const T& value) {
     if (end_ == first_ + chunks_.size() * kChunk) {
-      chunks_.push_back(spare_ != nullptr ? std::move(spare_) : std::make_unique<Chunk>());
+      chunks_.push_back(spare_ != nullptr ? std::move(spare_)
+                                          : std::make_unique_for_overwrite<Chunk>());
     }
-    T& place = At(end_++);
-    place = value;
-    return place;
+    return *new (&At(end_++)) T(value);
   }
   // The oldest `count`.
   void DropFirst(uint64_t count) {
@@ -49,14 +49,16 @@ class Fifo {
   void Clear() { DropFirst(size()); }
 
  private:
-  static constexpr uint64_t kChunk = 512;
+  // As large as allocators take from the system by itself: smaller ones would each be a call to
+  // extend a thread's heap. Its pages come when they are written.
+  static constexpr uint64_t kChunk = (size_t{256} << 10) / sizeof(T);
   struct Chunk {
-    T element[kChunk];
+    alignas(T) std::byte bytes[kChunk * sizeof(T)];
   };
 
   T& At(uint64_t number) {
     const uint64_t at = number - first_;
-    return chunks_[at / kChunk]->element[at % kChunk];
+    return reinterpret_cast<T*>(chunks_[at / kChunk]->bytes)[at % kChunk];
   }
 
   std::deque<std::unique_ptr<Chunk>> chunks_;

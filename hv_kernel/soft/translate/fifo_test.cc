@@ -10,7 +10,7 @@ namespace {
 TEST(FifoTest, ElementsStayWhereTheyAreUntilTheyAreDropped) {
   Fifo<uint64_t> fifo;
   std::vector<uint64_t*> places;
-  constexpr uint64_t kCount = 5000;
+  constexpr uint64_t kCount = 200'000;
   uint64_t dropped = 0;
   for (uint64_t i = 0; i < kCount; ++i) {
     places.push_back(&fifo.Add(i));
@@ -30,12 +30,12 @@ TEST(FifoTest, ElementsStayWhereTheyAreUntilTheyAreDropped) {
 
 TEST(FifoTest, NumbersGoOnAfterAllIsDropped) {
   Fifo<uint32_t> fifo;
-  for (uint32_t i = 0; i < 2000; ++i) fifo.Add(i);
+  for (uint32_t i = 0; i < 200'000; ++i) fifo.Add(i);
   fifo.Clear();
   EXPECT_TRUE(fifo.empty());
-  EXPECT_EQ(fifo.begin(), 2000u);
+  EXPECT_EQ(fifo.begin(), 200'000u);
   EXPECT_EQ(fifo.Add(7), 7u);
-  EXPECT_EQ(fifo[2000], 7u);
+  EXPECT_EQ(fifo[200'000], 7u);
 }
 
 TEST(FifoTest, TheNewestMayBeTakenBack) {

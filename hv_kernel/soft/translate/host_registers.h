@@ -43,6 +43,9 @@ inline asmjit::x86::Mem CpuSegment(int segment, size_t field, uint32_t bytes) {
 inline asmjit::x86::Mem CpuScratch(int i) {
   return CpuField(offsetof(Cpu, scratch) + static_cast<size_t>(i) * sizeof(uint64_t));
 }
+inline asmjit::x86::Mem CpuSetAside(uint8_t guest) {
+  return CpuField(offsetof(Cpu, set_aside) + guest * sizeof(uint64_t));
+}
 inline asmjit::x86::Mem CpuShared(size_t slot) {
   return CpuField(offsetof(Cpu, shared) + slot * sizeof(uint64_t));
 }

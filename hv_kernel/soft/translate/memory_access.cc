@@ -22,6 +22,8 @@ x86::Mem InTlb(size_t offset, const x86::Gp& index, uint32_t shift) {
   return mem;
 }
 
+size_t Writes(MemoryUse use) { return use == MemoryUse::kRead ? 0 : 1; }
+
 uint32_t Log2(uint8_t scale) {
   return static_cast<uint32_t>(__builtin_ctz(scale == 0 ? 1 : scale));
 }
@@ -29,20 +31,20 @@ uint32_t Log2(uint8_t scale) {
 }  // namespace
 
 void Emission::EmitAddress(const Operand& operand) {
-  EmitOffset(operand);
+  EmitOffset(operand, kTemp0);
   EmitSegmentBase(operand.segment);
 }
 
-void Emission::EmitOffset(const Operand& operand) {
+void Emission::EmitOffset(const Operand& operand, const x86::Gp& to) {
   x86::Assembler& a = assembler_;
   const bool wide = insn().address_bytes == 8;
   const int64_t displacement = operand.value;
   if (operand.base == kRipRegister) {
     const uint64_t target = rip_ + insn().length + static_cast<uint64_t>(displacement);
-    LoadImmediate(kTemp0, wide ? target : target & 0xffffffffu);
+    LoadImmediate(to, wide ? target : target & 0xffffffffu);
   } else if (operand.base == kNoRegister && operand.index == kNoRegister) {
     const auto target = static_cast<uint64_t>(displacement);
-    LoadImmediate(kTemp0, wide ? target : target & 0xffffffffu);
+    LoadImmediate(to, wide ? target : target & 0xffffffffu);
   } else {
     // Displacements are at most 32 bits wide when there is a register.
     const auto disp = static_cast<int32_t>(displacement);
@@ -58,8 +60,8 @@ void Emission::EmitOffset(const Operand& operand) {
       }
     }
     // A 32-bit destination wraps the sum as a 32-bit address would.
-    a.lea(wide ? kTemp0 : kTemp0.r32(), mem);
-    if (insn().address_bytes == 2) a.movzx(kTemp0.r32(), kTemp0.r16());
+    a.lea(wide ? to : to.r32(), mem);
+    if (insn().address_bytes == 2) a.movzx(to.r32(), to.r16());
   }
 }
 
@@ -96,28 +98,23 @@ void Emission::EmitStackMove(int32_t by) {
   assembler_.lea(wide ? kGuestRsp : kGuestRsp.r32(), x86::ptr(kGuestRsp, by));
 }
 
-void Emission::EmitProbe(uint32_t bytes, MemoryUse use, bool stack, const asmjit::Label& retry) {
-  x86::Assembler& a = assembler_;
+void Emission::EmitProbe(uint32_t bytes, MemoryUse use, bool stack, uint64_t retry) {
   LeaveSite& site = NewSite(mode_.slow() ? LeaveKind::kSlowProbe : LeaveKind::kMemory);
   site.use = use;
   site.bytes = bytes;
   site.stack = stack;
-  site.miss_ends = shared_.miss_ends;
+  site.miss_ends = shared_.miss_ends || set_aside_ != 0;
   if (mode_.slow()) {
-    const asmjit::Label resume = a.newLabel();
-    ResumeAt(site, resume);
     Leave(site);
-    a.bind(resume);
+    site.resume = here();
     return;
   }
-  ResumeAt(site, retry);
+  site.resume = retry;
   site.move = DeviceMoveOf(insn());
   site.length = insn().length;
-  const asmjit::Label slow = a.newLabel();
+  const asmjit::Label slow = assembler_.newLabel();
   EmitFastProbe(bytes, use, slow);
-  const asmjit::Label found = a.newLabel();
-  a.bind(found);
-  FoundAt(site, found);
+  site.found = static_cast<int32_t>(here() - retry);
   Later([this, &site, slow, use, added = !flags_live_] {
     assembler_.bind(slow);
     if (added) assembler_.sub(kTemp0, InTlb(TagsAt(mode_.tlb(), use), kTemp1, 0));
@@ -134,41 +131,81 @@ void Emission::EmitFastProbe(uint32_t bytes, MemoryUse use, const asmjit::Label&
   }
 }
 
+// The slot of the linear address in kTemp0, as an offset into one of a TLB's arrays, into kTemp1.
+void Emission::EmitSlot() {
+  constexpr uint32_t kSlotBit = 12, kScaleBit = 3;
+  assembler_.rorx(kTemp1.r32(), kTemp0.r32(), kSlotBit - kScaleBit);
+  assembler_.and_(kTemp1.r32(), static_cast<int32_t>((kTlbEntries - 1) << kScaleBit));
+}
+
 void Emission::EmitProbeOverwritingFlags(uint32_t bytes, MemoryUse use, const asmjit::Label& slow) {
   x86::Assembler& a = assembler_;
-  constexpr uint32_t kSlotBit = 12, kScaleBit = 3;
-  a.rorx(kTemp1.r32(), kTemp0.r32(), kSlotBit - kScaleBit);
-  a.and_(kTemp1.r32(), static_cast<int32_t>((kTlbEntries - 1) << kScaleBit));
-  // The offset into the page, if it is the slot's.
-  a.add(kTemp0, InTlb(TagsAt(mode_.tlb(), use), kTemp1, 0));
-  a.cmp(kTemp0, static_cast<int32_t>(kPageBytes - bytes));
-  a.ja(slow);
-  a.add(kTemp0, InTlb(TlbAt(mode_.tlb()) + offsetof(Tlb, host_page), kTemp1, 0));
+  const auto farthest = static_cast<int32_t>(kPageBytes - bytes);
+  EmitFrame(
+      memory_.frames.probe_overwriting_flags[static_cast<size_t>(mode_.tlb())][Writes(use)],
+      farthest,
+      [&] {
+        EmitSlot();
+        // The offset into the page, if it is the slot's.
+        a.add(kTemp0, InTlb(TagsAt(mode_.tlb(), use), kTemp1, 0));
+        a.cmp(kTemp0, farthest);
+        return a.offset();
+      },
+      [&] { a.ja(slow); },
+      [&] { a.add(kTemp0, InTlb(TlbAt(mode_.tlb()) + offsetof(Tlb, host_page), kTemp1, 0)); });
+}
+
+// As EmitProbeOverwritingFlags, but into the page's registers: the linear address stays in kTemp0.
+void Emission::EmitProbeToHold(const HeldAccess& held, const asmjit::Label& fails) {
+  x86::Assembler& a = assembler_;
+  const auto farthest = static_cast<int32_t>(kPageBytes - held.bytes);
+  const x86::Mem tag = InTlb(TagsAt(mode_.tlb(), held.page.use), kTemp1, 0);
+  const x86::Gp addend = HostRegister(held.page.addend);
+  EmitSlot();
+  a.mov(addend, tag);
+  if (held.page.tag != kNoRegister) a.mov(HostRegister(held.page.tag), addend);
+  a.add(addend, kTemp0);
+  a.cmp(addend, farthest);
+  a.ja(fails);
+  a.mov(addend, InTlb(TlbAt(mode_.tlb()) + offsetof(Tlb, addend), kTemp1, 0));
 }
 
 // LEA, PEXT and JRCXZ touch no flag.
 void Emission::EmitProbeKeepingFlags(uint32_t bytes, MemoryUse use, const asmjit::Label& slow) {
   x86::Assembler& a = assembler_;
-  const asmjit::Label hit = a.newLabel();
-  a.pext(kTemp1, kTemp0, CpuField(offsetof(Cpu, tlb_slot_mask)));
-  a.mov(CpuField(offsetof(Cpu, saved_rcx)), x86::rcx);
-  a.mov(x86::rcx, InTlb(TagsAt(mode_.tlb(), use), kTemp1, 3));
-  a.lea(x86::rcx, x86::ptr(x86::rcx, kTemp0, 0, static_cast<int32_t>(bytes) - 1));
-  a.pext(x86::rcx, x86::rcx, CpuField(offsetof(Cpu, page_mask)));
-  a.short_().jecxz(x86::rcx, hit);
-  a.mov(x86::rcx, CpuField(offsetof(Cpu, saved_rcx)));
-  a.jmp(slow);
-  a.bind(hit);
-  a.mov(x86::rcx, CpuField(offsetof(Cpu, saved_rcx)));
-  a.mov(kTemp1, InTlb(TlbAt(mode_.tlb()) + offsetof(Tlb, addend), kTemp1, 3));
-  a.lea(kTemp0, x86::ptr(kTemp0, kTemp1));
+  asmjit::Label hit;
+  // Wider than a byte in the code, as it has to be for the number that comes in its place.
+  constexpr int32_t kPlaceholder = 0x7fffffff;
+  const auto last = static_cast<int32_t>(bytes) - 1;
+  Frame& frame = memory_.frames.probe_keeping_flags[static_cast<size_t>(mode_.tlb())][Writes(use)];
+  EmitFrame(
+      frame, last,
+      [&] {
+        hit = a.newLabel();
+        a.pext(kTemp1, kTemp0, CpuField(offsetof(Cpu, tlb_slot_mask)));
+        a.mov(CpuField(offsetof(Cpu, saved_rcx)), x86::rcx);
+        a.mov(x86::rcx, InTlb(TagsAt(mode_.tlb(), use), kTemp1, 3));
+        a.lea(x86::rcx, x86::ptr(x86::rcx, kTemp0, 0, kPlaceholder));
+        const size_t number_end = a.offset();
+        a.pext(x86::rcx, x86::rcx, CpuField(offsetof(Cpu, page_mask)));
+        a.short_().jecxz(x86::rcx, hit);
+        a.mov(x86::rcx, CpuField(offsetof(Cpu, saved_rcx)));
+        return number_end;
+      },
+      [&] { a.jmp(slow); },
+      [&] {
+        a.bind(hit);
+        a.mov(x86::rcx, CpuField(offsetof(Cpu, saved_rcx)));
+        a.mov(kTemp1, InTlb(TlbAt(mode_.tlb()) + offsetof(Tlb, addend), kTemp1, 3));
+        a.lea(kTemp0, x86::ptr(kTemp0, kTemp1));
+      });
 }
 
 // What is there already for the access in hand, or false.
 bool Emission::UseSharedProbe(SharedProbe::Part part) {
   if (shared_.part != part || !shared_open_[shared_.slot]) return false;
   assembler_.mov(kTemp0, CpuShared(shared_.slot));
-  reach_ = shared_.reach;
+  accessed_ = x86::ptr(kTemp0, shared_.reach);
   return true;
 }
 
@@ -177,46 +214,40 @@ void Emission::OpenSharedProbe() {
   x86::Assembler& a = assembler_;
   LeaveSite& site = NewLinkSite(rip_, LinkTo::kUnshared);
   const asmjit::Label fails = a.newLabel();
-  const asmjit::Label after = a.newLabel();
   EmitFastProbe(shared_.bytes, shared_.use, fails);
   a.mov(CpuShared(shared_.slot), kTemp0);
-  PatchAt(site, after);
-  Later([this, &site, fails, after] {
-    const asmjit::Label stub = assembler_.newLabel();
-    assembler_.bind(fails);
-    assembler_.long_().jmp(stub);
-    assembler_.bind(after);
-    assembler_.bind(stub);
-    Leave(site);
-  });
+  LinkLater(fails, site);
   shared_open_[shared_.slot] = true;
-  reach_ = shared_.reach;
+  accessed_ = x86::ptr(kTemp0, shared_.reach);
 }
 
 void Emission::EmitOperandAccess(const Operand& operand, uint32_t bytes, MemoryUse use) {
-  reach_ = 0;
+  accessed_ = x86::ptr(kTemp0);
+  if (UsesHeldPage(SharedProbe::Part::kOperand)) return EmitHeldAccess(operand);
   if (UseSharedProbe(SharedProbe::Part::kOperand)) return;
   if (shared_.part == SharedProbe::Part::kOperand && shared_.opens) {
     EmitAddress(operand);
     if (shared_.reach != 0) assembler_.lea(kTemp0, x86::ptr(kTemp0, -shared_.reach));
     return OpenSharedProbe();
   }
-  const asmjit::Label retry = assembler_.newLabel();
-  assembler_.bind(retry);
+  const uint64_t retry = here();
   EmitRights(operand.segment, use);
   EmitAddress(operand);
   EmitProbe(bytes, use, operand.segment == HV_SS, retry);
 }
 
 void Emission::EmitStackAccess(int64_t displacement, uint32_t bytes, MemoryUse use) {
-  reach_ = 0;
+  accessed_ = x86::ptr(kTemp0);
+  if (UsesHeldPage(SharedProbe::Part::kStack)) {
+    return EmitHeldAccess(
+        {.kind = Operand::Kind::kMemory, .segment = HV_SS, .base = HV_RSP, .value = displacement});
+  }
   if (UseSharedProbe(SharedProbe::Part::kStack)) return;
   if (shared_.part == SharedProbe::Part::kStack && shared_.opens) {
     EmitStackAddress(displacement - shared_.reach);
     return OpenSharedProbe();
   }
-  const asmjit::Label retry = assembler_.newLabel();
-  assembler_.bind(retry);
+  const uint64_t retry = here();
   EmitStackAddress(displacement);
   EmitProbe(bytes, use, true, retry);
 }

@@ -5,9 +5,10 @@
 namespace hv::soft {
 namespace {
 
-constexpr uint8_t kRex = 0x40, kRexW = 8, kRexR = 4, kRexB = 1;
+constexpr uint8_t kRex = 0x40, kRexW = 8, kRexR = 4, kRexX = 2, kRexB = 1;
 constexpr uint8_t kAddressSize = 0x67;
-constexpr uint8_t kR10 = 2;  // in ModRM.rm, with REX.B
+// Of a register's number what stands in ModRM and SIB; two that mean something else there.
+constexpr uint8_t kLowBits = 7, kRsp = 4, kRbp = 5;
 enum Mod : uint8_t { kNoDisplacement, kDisplacement8, kDisplacement32, kRegister };
 
 bool IsSegmentOverride(uint8_t prefix) {
@@ -57,15 +58,27 @@ class Encoding {
   bool fits_ = true;
 };
 
-void AddOperand(int32_t reach, uint8_t reg, Encoding& to) {
-  const auto modrm = [&](Mod mod) { return static_cast<uint8_t>(mod << 6 | reg << 3 | kR10); };
-  if (reach == 0) return to.Add(modrm(kNoDisplacement));
-  if (const auto near = static_cast<int8_t>(reach); near == reach) {
-    to.Add(modrm(kDisplacement8));
-    return to.Add(&near, sizeof(near));
-  }
-  to.Add(modrm(kDisplacement32));
-  to.Add(&reach, sizeof(reach));
+// ModRM, and SIB and the displacement where there are any, for [base + index + displacement].
+void AddOperand(const asmjit::x86::Mem& at, uint8_t reg, Encoding& to) {
+  const uint8_t base = at.baseId() & kLowBits;
+  const int32_t displacement = at.offsetLo32();
+  const auto near = static_cast<int8_t>(displacement);
+  // Without displacement that base would be none at all.
+  const Mod mod = displacement == 0 && base != kRbp ? kNoDisplacement
+                  : near == displacement            ? kDisplacement8
+                                                    : kDisplacement32;
+  const bool sib = at.hasIndex() || base == kRsp;
+  to.Add(static_cast<uint8_t>(mod << 6 | reg << 3 | (sib ? kRsp : base)));
+  if (sib)
+    to.Add(static_cast<uint8_t>((at.hasIndex() ? at.indexId() & kLowBits : kRsp) << 3 | base));
+  if (mod == kDisplacement8) to.Add(&near, sizeof(near));
+  if (mod == kDisplacement32) to.Add(&displacement, sizeof(displacement));
+}
+
+uint8_t RexOf(const asmjit::x86::Mem& at) {
+  const bool far_base = at.baseId() > kLowBits;
+  const bool far_index = at.hasIndex() && at.indexId() > kLowBits;
+  return static_cast<uint8_t>((far_base ? kRexB : 0) | (far_index ? kRexX : 0));
 }
 
 }  // namespace
@@ -80,15 +93,16 @@ bool RewriteModrm(Emission& e) {
     return false;
   }
   const std::span<const uint8_t> bytes = e.bytes();
+  const asmjit::x86::Mem at = e.Accessed(0);
   Encoding to;
   for (int i = 0; i < raw.prefix_count; ++i) {
     const uint8_t prefix = raw.prefixes[i].value;
     const bool is_rex = (prefix & 0xf0) == kRex;
     if (!is_rex && !IsSegmentOverride(prefix) && prefix != kAddressSize) to.Add(prefix);
   }
-  to.Add(kRex | (raw.rex.W != 0 ? kRexW : 0) | (raw.rex.R != 0 ? kRexR : 0) | kRexB);
+  to.Add(kRex | (raw.rex.W != 0 ? kRexW : 0) | (raw.rex.R != 0 ? kRexR : 0) | RexOf(at));
   to.Add(bytes.data() + raw.prefix_count, raw.modrm.offset - raw.prefix_count);  // opcode
-  AddOperand(e.reach(), raw.modrm.reg, to);
+  AddOperand(at, raw.modrm.reg, to);
   const size_t sib = (decoded.zydis.attributes & ZYDIS_ATTRIB_HAS_SIB) != 0 ? 1 : 0;
   const size_t immediate = raw.modrm.offset + 1 + sib + raw.disp.size / 8;
   to.Add(bytes.data() + immediate, bytes.size() - immediate);

@@ -6,7 +6,7 @@
 
 namespace hv::soft {
 
-// Emits it with its operand at e.reach() from host R10. False: not an instruction for this, as its
+// Emits it with its operand at e.Accessed(). False: not an instruction for this, as its
 // registers are not all in their namesakes or its encoding is VEX's.
 bool RewriteModrm(Emission& e);
 

@@ -55,6 +55,9 @@ class ReEncoder {
 
  private:
   static x86::Gp Host(const StandIn& stand_in) { return x86::gpq(stand_in.host); }
+  static ZydisRegister Register(uint32_t host) {
+    return ZydisRegisterEncode(ZYDIS_REGCLASS_GPR64, static_cast<uint8_t>(host));
+  }
 
   bool MapOperands() {
     const Decoded& decoded = e_.decoded();
@@ -64,10 +67,7 @@ class ReEncoder {
       ZydisEncoderOperand& to = request_.operands[i];
       if (operand.type == ZYDIS_OPERAND_TYPE_MEMORY) {
         has_memory_ = true;
-        to.mem.base = ZYDIS_REGISTER_R10;
-        to.mem.index = ZYDIS_REGISTER_NONE;
-        to.mem.scale = 0;
-        to.mem.displacement = e_.reach();
+        PutAccessed(to);
       }
     }
     for (int i = 0; i < decoded.zydis.operand_count_visible; ++i) {
@@ -102,6 +102,16 @@ class ReEncoder {
       swapped_ = guest;
     }
     return true;
+  }
+
+  void PutAccessed(ZydisEncoderOperand& to) {
+    const x86::Mem at = e_.Accessed(0);
+    to.mem.base = Register(at.baseId());
+    to.mem.index = at.hasIndex() ? Register(at.indexId()) : ZYDIS_REGISTER_NONE;
+    to.mem.scale = at.hasIndex() ? 1 : 0;
+    to.mem.displacement = at.offsetLo32();
+    used_ |= 1u << at.baseId();
+    if (at.hasIndex()) used_ |= 1u << at.indexId();
   }
 
   bool NeedsRex() const {

@@ -6,8 +6,8 @@
 
 namespace hv::soft {
 
-// Emits the instruction in hand. A memory operand is addressed by kTemp0, which the caller has set
-// up. False when it has no such form; nothing usable was emitted then.
+// Emits the instruction in hand. Its memory operand is at Accessed(), where the caller has put it.
+// False when it has no such form; nothing usable was emitted then.
 bool ReEncode(Emission& e);
 
 // The same for an instruction without memory operand whose bytes mean the same on the host.

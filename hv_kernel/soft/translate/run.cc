@@ -87,7 +87,11 @@ Run::Step Run::DecodeOne(const Decoder& decoder, const CodeBytes& bytes, Mode mo
     ends_invalid_ = true;
     return Step::kStop;
   }
-  std::memcpy(decoded.bytes, encoded, decoded.compact.length);
+  if (encoded != straddling && bytes.first.size() - at_ >= kMaxInstructionBytes) {
+    std::memcpy(decoded.bytes, encoded, kMaxInstructionBytes);  // one of known length is faster
+  } else {
+    std::memcpy(decoded.bytes, encoded, decoded.compact.length);
+  }
   instruction.handler = FindHandler(decoded.compact);
   instruction.offset = at_;
   instruction.onward = Onward::kOut;

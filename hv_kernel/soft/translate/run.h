@@ -56,6 +56,8 @@ class Run {
   uint32_t end() const { return at_; }
   // How far from the block's first byte its instructions reach.
   uint32_t bytes() const { return bytes_; }
+  // How many instructions a turn of the loop has; 0: the run does not come around.
+  size_t turn() const { return turn_; }
   // What is at end() is no instruction.
   bool ends_invalid() const { return ends_invalid_; }
 

@@ -13,7 +13,8 @@ constexpr uint8_t kNoSlot = 0xff;
 
 }  // namespace
 
-std::span<const SharedProbe> ProbeSharing::Plan(std::span<const RunInstruction> run, Mode mode) {
+std::span<const SharedProbe> ProbeSharing::Plan(std::span<const RunInstruction> run, Mode mode,
+                                                size_t head) {
   plan_.assign(run.size(), {});
   if (mode.code() != CodeMode::k64 || mode.single() || mode.unshared()) return plan_;
   accesses_.clear();
@@ -23,7 +24,7 @@ std::span<const SharedProbe> ProbeSharing::Plan(std::span<const RunInstruction> 
     const std::optional<NearAccess> access = NearAccessOf(run[i].decoded);
     // Between STI and the next instruction no block may end.
     const bool after_sti = i > 0 && run[i - 1].decoded.zydis.mnemonic == ZYDIS_MNEMONIC_STI;
-    if (after_sti) Divide(i);
+    if (after_sti || (i == head && head != 0)) Divide(i);
     if (access && !after_sti) Note(i, *access);
     Follow(run[i].decoded);
   }

@@ -40,8 +40,10 @@ struct SharedProbe {
 
 class ProbeSharing {
  public:
-  // For each instruction of a block. Valid until the next call.
-  std::span<const SharedProbe> Plan(std::span<const RunInstruction> run, Mode mode);
+  // For each instruction of a block. What is found before instruction `head` is not used from there
+  // on. Valid until the next call.
+  std::span<const SharedProbe> Plan(std::span<const RunInstruction> run, Mode mode,
+                                    size_t head = 0);
 
  private:
   // The accesses by one address, as long as its registers are only moved by constants.

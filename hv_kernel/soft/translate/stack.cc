@@ -8,22 +8,19 @@ namespace {
 
 namespace x86 = asmjit::x86;
 
-// What has been accessed: where EmitOperandAccess and EmitStackAccess leave it.
-x86::Mem Accessed(const Emission& e, uint32_t bytes) { return x86::ptr(kTemp0, e.reach(), bytes); }
-
-void StoreAtTemp0(Emission& e, const x86::Gp& from, uint32_t bytes) {
+void StoreAccessed(Emission& e, const x86::Gp& from, uint32_t bytes) {
   switch (bytes) {
-    case 8: e.a().mov(Accessed(e, 8), from); break;
-    case 4: e.a().mov(Accessed(e, 4), from.r32()); break;
-    default: e.a().mov(Accessed(e, 2), from.r16());
+    case 8: e.a().mov(e.Accessed(8), from); break;
+    case 4: e.a().mov(e.Accessed(4), from.r32()); break;
+    default: e.a().mov(e.Accessed(2), from.r16());
   }
 }
 
-void LoadFromTemp0(Emission& e, const x86::Gp& to, uint32_t bytes) {
+void LoadAccessed(Emission& e, const x86::Gp& to, uint32_t bytes) {
   switch (bytes) {
-    case 8: e.a().mov(to, Accessed(e, 8)); break;
-    case 4: e.a().mov(to.r32(), Accessed(e, 4)); break;
-    default: e.a().mov(to.r16(), Accessed(e, 2));
+    case 8: e.a().mov(to, e.Accessed(8)); break;
+    case 4: e.a().mov(to.r32(), e.Accessed(4)); break;
+    default: e.a().mov(to.r16(), e.Accessed(2));
   }
 }
 
@@ -33,20 +30,20 @@ Emitted EmitPush(Emission& e) {
   const Operand& operand = e.insn().operands[0];
   if (operand.kind == Operand::Kind::kMemory) {
     e.EmitOperandAccess(operand, bytes, MemoryUse::kRead);
-    LoadFromTemp0(e, kTemp1, bytes);
+    LoadAccessed(e, kTemp1, bytes);
     a.mov(CpuScratch(0), kTemp1);
   }
   e.EmitStackAccess(-static_cast<int64_t>(bytes), bytes, MemoryUse::kWrite);
   switch (operand.kind) {
     case Operand::Kind::kMemory:
       a.mov(kTemp1, CpuScratch(0));
-      StoreAtTemp0(e, kTemp1, bytes);
+      StoreAccessed(e, kTemp1, bytes);
       break;
     case Operand::Kind::kImmediate:
       e.LoadImmediate(kTemp1, static_cast<uint64_t>(operand.value));
-      StoreAtTemp0(e, kTemp1, bytes);
+      StoreAccessed(e, kTemp1, bytes);
       break;
-    default: StoreAtTemp0(e, e.Use(operand.reg, kTemp1), bytes);
+    default: StoreAccessed(e, e.Use(operand.reg, kTemp1), bytes);
   }
   e.EmitStackMove(-static_cast<int32_t>(bytes));
   return Emitted::kGoesOn;
@@ -55,7 +52,7 @@ Emitted EmitPush(Emission& e) {
 Emitted EmitPopRegister(Emission& e, uint8_t reg, uint32_t bytes) {
   x86::Assembler& a = e.a();
   if (reg == HV_RSP) {  // the value popped is what RSP becomes
-    LoadFromTemp0(e, kTemp1, bytes);
+    LoadAccessed(e, kTemp1, bytes);
     // POP SP on a 32-bit stack leaves the upper half incremented.
     if (bytes == 2 && !e.mode().narrow_stack()) e.EmitStackMove(static_cast<int32_t>(bytes));
     if (bytes == 2) {
@@ -67,10 +64,10 @@ Emitted EmitPopRegister(Emission& e, uint8_t reg, uint32_t bytes) {
   }
   if (InMemory(reg)) {
     if (bytes == 2) a.mov(kTemp1, CpuGpr(reg));
-    LoadFromTemp0(e, kTemp1, bytes);
+    LoadAccessed(e, kTemp1, bytes);
     e.Store(reg, kTemp1);
   } else {
-    LoadFromTemp0(e, HostRegister(reg), bytes);
+    LoadAccessed(e, HostRegister(reg), bytes);
   }
   e.EmitStackMove(static_cast<int32_t>(bytes));
   return Emitted::kGoesOn;
@@ -82,22 +79,21 @@ Emitted EmitPop(Emission& e) {
   const Operand& operand = e.insn().operands[0];
   e.EmitStackAccess(0, bytes, MemoryUse::kRead);
   if (operand.kind != Operand::Kind::kMemory) return EmitPopRegister(e, operand.reg, bytes);
-  LoadFromTemp0(e, kTemp1, bytes);
+  LoadAccessed(e, kTemp1, bytes);
   a.mov(CpuScratch(0), kTemp1);
   // The address of the destination is computed with RSP already incremented (SDM vol. 2, POP).
   Operand target = operand;
   if (target.base == HV_RSP) target.value += bytes;
   e.EmitOperandAccess(target, bytes, MemoryUse::kWrite);
   a.mov(kTemp1, CpuScratch(0));
-  StoreAtTemp0(e, kTemp1, bytes);
+  StoreAccessed(e, kTemp1, bytes);
   e.EmitStackMove(static_cast<int32_t>(bytes));
   return Emitted::kGoesOn;
 }
 
 Emitted EmitLeave(Emission& e) {
   x86::Assembler& a = e.a();
-  const asmjit::Label retry = a.newLabel();
-  a.bind(retry);
+  const uint64_t retry = e.here();
   a.mov(kTemp0, x86::rbp);
   e.EmitProbe(8, MemoryUse::kRead, true, retry);
   a.lea(kGuestRsp, x86::ptr(x86::rbp, 8));

@@ -77,7 +77,7 @@ void EmitPushf(Emission& e) {
   a.mov(CpuScratch(0), kTemp0);
   e.EmitStackAccess(-8, 8, MemoryUse::kWrite);
   a.mov(kTemp1, CpuScratch(0));
-  a.mov(x86::ptr(kTemp0, e.reach()), kTemp1);
+  a.mov(e.Accessed(8), kTemp1);
   e.EmitStackMove(-8);
 }
 
@@ -106,7 +106,7 @@ bool RunsInline(const Instruction& insn, Mode mode, bool followed) {
     case ZYDIS_MNEMONIC_STAC: return mode.ring0();
     case ZYDIS_MNEMONIC_SWAPGS: return mode.ring0() && mode.code() == CodeMode::k64;
     case ZYDIS_MNEMONIC_PUSHFQ: return mode.code() == CodeMode::k64;
-    default: return false;
+    default: return IsStringInOnePage(insn, mode);
   }
 }
 

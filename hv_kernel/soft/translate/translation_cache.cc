@@ -241,9 +241,9 @@ const Block* TranslationCache::FindByCode(uint64_t host) const {
   return host >= block.code && host - block.code < block.code_bytes ? &block : nullptr;
 }
 
-bool TranslationCache::FindRip(uint64_t host, uint64_t& rip) const {
+const Block* TranslationCache::FindInstruction(uint64_t host, uint64_t& rip) const {
   const Block* block = FindByCode(host);
-  if (block == nullptr) return false;
+  if (block == nullptr) return nullptr;
   const uint64_t offset = host - block->code;
   // The last place at or before it.
   uint64_t after = block->first_place;
@@ -255,9 +255,9 @@ bool TranslationCache::FindRip(uint64_t host, uint64_t& rip) const {
       end = middle;
     }
   }
-  if (after == block->first_place) return false;
+  if (after == block->first_place) return nullptr;
   rip = block->rip + records_.places[after - 1].rip_offset;
-  return true;
+  return block;
 }
 
 TranslationCache::Statistics TranslationCache::statistics() const {

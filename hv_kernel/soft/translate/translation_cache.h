@@ -57,8 +57,9 @@ class TranslationCache {
   // Drops everything.
   void Flush(Cpu& cpu);
 
-  // The guest RIP of the instruction whose code lies at a host address; false: none of ours.
-  bool FindRip(uint64_t host, uint64_t& rip) const;
+  // The block whose code lies at a host address, and the guest RIP of the instruction there; null:
+  // none of ours.
+  const Block* FindInstruction(uint64_t host, uint64_t& rip) const;
 
   struct Statistics {
     uint64_t blocks = 0;

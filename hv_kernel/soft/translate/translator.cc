@@ -31,6 +31,7 @@ void Translator::EmitInstruction(Emission& e, bool& ended) {
   if (emitted == Emitted::kNot) emitted = EmitTimeStamp(e);
   if (emitted == Emitted::kNot) emitted = EmitSystemState(e);
   if (emitted == Emitted::kNot) emitted = EmitSystemCall(e);
+  if (emitted == Emitted::kNot) emitted = EmitString(e);
   if (emitted == Emitted::kNot && e.handler().handler != nullptr) {
     e.Leave(e.NewHandlerSite());
     emitted = Emitted::kEnds;
@@ -58,26 +59,41 @@ void Translator::EmitInstruction(Emission& e, bool& ended) {
   }
 }
 
+// Which accesses share probes, and which of them hold pages.
+Translator::Probes Translator::PlanProbes(std::span<const bool> flags_live, Mode mode) {
+  const std::span<const RunInstruction> run = run_.instructions();
+  if (const size_t head = HeldPages::HeadOf(run_, mode); head != 0) {
+    const std::span<const SharedProbe> shared = probe_sharing_.Plan(run, mode, head);
+    held_pages_.Plan(run, head, flags_live, shared);
+    if (held_pages_.set_aside() != 0) return {.shared = shared, .head = head};
+  }
+  held_pages_.PlanNone(run.size());
+  return {.shared = probe_sharing_.Plan(run, mode)};
+}
+
 bool Translator::Translate(const CodeBytes& bytes, Block& block) {
   if (run_.Decode(decoder_, bytes, block) == Run::Result::kNeedsNextPage) return false;
   const std::span<const RunInstruction> run = run_.instructions();
   const std::span<const bool> live = flag_liveness_.Before(run, block.mode);
-  const std::span<const SharedProbe> shared = probe_sharing_.Plan(run, block.mode);
+  const auto [shared, head] = PlanProbes(live, block.mode);
   const uint64_t sites = records_.sites.end();
   const uint64_t links = records_.links.end();
   const uint64_t handled = records_.handled.end();
   Emission e(emission_memory_, trampolines_, records_, block);
   e.EmitInto({memory_.Writable(memory_.next()), kRoom}, memory_.next());
+  if (head != 0) e.SetAside(held_pages_.set_aside());
   if (!block.mode.single()) e.EmitAttentionCheck(block.rip, run.empty() || live[0]);
   bool ended = false;
   for (size_t i = 0; i < run.size() && !ended; ++i) {
-    e.Begin(run[i], {live[i], i + 1 < run.size(), shared[i]});
+    e.Begin(run[i], {live[i], i + 1 < run.size(), shared[i], held_pages_.of(i)});
+    if (i == head && head != 0) e.BeginTurns();
     records_.places.Add(
         {.host_offset = static_cast<uint32_t>(e.a().offset()), .rip_offset = run[i].offset});
     EmitInstruction(e, ended);
     ++instructions_;
   }
   block.bytes = run_.bytes();
+  block.set_aside = held_pages_.set_aside();
   // A run of 16- or 32-bit code may wrap.
   const uint64_t end = run.empty() ? block.rip : e.WrapRip(block.rip + run_.end());
   if (!ended && run_.ends_invalid()) {
@@ -117,7 +133,6 @@ void Translator::Place(Emission& e, Block& block) {
   // Short of its end the assembler would have left out what did not fit.
   CHECK(block.code_bytes < kRoom / 2);
   memory_.Append(block.code_bytes);
-  e.ResolveLabels(base);
 }
 
 }  // namespace hv::soft

@@ -9,6 +9,7 @@
 #include "hv_kernel/soft/translate/code_memory.h"
 #include "hv_kernel/soft/translate/emission.h"
 #include "hv_kernel/soft/translate/flag_liveness.h"
+#include "hv_kernel/soft/translate/held_pages.h"
 #include "hv_kernel/soft/translate/run.h"
 #include "hv_kernel/soft/translate/shared_probes.h"
 #include "hv_kernel/soft/translate/translation_records.h"
@@ -31,6 +32,11 @@ class Translator {
   uint64_t instructions() const { return instructions_; }
 
  private:
+  struct Probes {
+    std::span<const SharedProbe> shared;
+    size_t head = 0;  // where the turns of a loop begin that hold pages; 0: none do
+  };
+  Probes PlanProbes(std::span<const bool> flags_live, Mode mode);
   void EmitInstruction(Emission& e, bool& ended);
   void Place(Emission& e, Block& block);
 
@@ -41,6 +47,7 @@ class Translator {
   Run run_;
   FlagLiveness flag_liveness_;
   ProbeSharing probe_sharing_;
+  HeldPages held_pages_;
   EmissionMemory emission_memory_;
   uint64_t instructions_ = 0;
 };
