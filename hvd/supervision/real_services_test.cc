@@ -24,6 +24,7 @@
 #include "hvd/plan/topology.h"
 #include "hvd/supervision/mmu_client.h"
 #include "hvd/supervision/supervisor.h"
+#include "hvd/supervision/write_registration.h"
 #include "hvd/testing/fake_keeper.h"
 #include "hvd/testing/watched_ram.h"
 #include "ring/consumer.h"
@@ -367,6 +368,36 @@ TEST_F(PagedRamTest, OneThatIsStoppedWhileAFaultWaitsIsReplacedForThat) {
     EXPECT_EQ(last_death_,
               "hung with page faults of the guest waiting for 50 ms, killed by signal 9 (Killed)");
   }
+}
+
+// What is watched and what was written is there for whichever process lives.
+TEST_F(PagedRamTest, WritesAreToldAndTakenThoughMmuSvcDies) {
+  if (const auto status = RegisterForWrites(plan_.paging, set_.pager_page()); !status.ok()) {
+    GTEST_SKIP() << "SKIPPED: " << status;
+  }
+  constexpr uint64_t kFirst = 1 << 20, kPage = 4096;
+  MmuClient mmu([&] { return supervisor_->Client(kMmu); });
+  const auto watched = mmu.SetWriteWatch(kFirst, 64 * kPage, true);
+  ASSERT_TRUE(watched.ok()) << watched.status();
+  EXPECT_TRUE(watched->regions(1).write_watch());
+  for (int deaths = 1; deaths <= 5; ++deaths) {
+    const pid_t pid = StatusOf(kMmu).pid();
+    std::thread vcpu([&] {
+      for (uint64_t page = deaths % 2; page < 64; page += 2) {
+        ram_.bytes()[kFirst + page * kPage] = std::byte{1};
+      }
+    });
+    ASSERT_EQ(kill(pid, SIGKILL), 0);
+    vcpu.join();
+    AwaitReplaced(deaths);
+    const auto written = mmu.ReadWrittenPages(0);
+    ASSERT_TRUE(written.ok()) << written.status();
+    EXPECT_EQ(written->address(), kFirst);
+    EXPECT_EQ(written->bitmap(), std::string(8, deaths % 2 == 0 ? 0x55 : '\xaa'));
+    ASSERT_TRUE(mmu.RewatchPages(*written).ok());
+  }
+  EXPECT_EQ(set_.pager_page().stray_writes, 0u);
+  EXPECT_EQ(set_.pager_page().refused, 0u);
 }
 
 TEST_F(RealServicesTest, NobodyWaitsWhereThePlanSaysSo) {
