@@ -2,7 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <random>
+#include <thread>
 
 #include "abi/route_table.h"
 #include "mmu_svc/pager/fake_guest_memory.h"
@@ -84,6 +86,23 @@ TEST_F(WriteWatchTest, WhatCannotBeArmedIsNotForgotten) {
   memory_.error = ENOENT;
   EXPECT_TRUE(absl::IsFailedPrecondition(watch_.Rearm(0, written_.Read(0, 128))));
   EXPECT_TRUE(IsSet(70));
+}
+
+// The fake has no lock of its own.
+TEST_F(WriteWatchTest, WhileWritesAreNotedAndTakenAPageIsOpenOnlyWithItsBitSet) {
+  ASSERT_TRUE(watch_.Arm({0, kWindow.bytes}).ok());
+  std::atomic<bool> is_over = false;
+  std::thread pager([&] {
+    std::mt19937_64 random(5);
+    while (!is_over) watch_.NoteWrite(random() % kPages * kPage);
+  });
+  for (int round = 0; round < 200; ++round) {
+    watch_.SetWatched({{0, kWindow.bytes}});
+    EXPECT_TRUE(watch_.Rearm(0, written_.Read(0, kPages)).ok());
+  }
+  is_over = true;
+  pager.join();
+  for (uint64_t page = 0; page < kPages; ++page) EXPECT_TRUE(IsSet(page) || IsProtected(page));
 }
 
 TEST_F(WriteWatchTest, AnyBitmapIsArmedFromItsFirstToItsLastPageOfAStep) {
