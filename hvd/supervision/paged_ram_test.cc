@@ -11,6 +11,7 @@
 #include "hvd/supervision/write_registration.h"
 #include "hvd/testing/watched_ram.h"
 #include "ring/segment.h"
+#include "ring/shared_store.h"
 
 namespace hv::hvd {
 namespace {
