@@ -26,10 +26,8 @@ class WatchTest : public PagedGuest {
     if (IsSkipped()) return;
     const std::string found = Doctor("write watch");
     if (!Contains(found, "possible")) GTEST_SKIP() << "SKIPPED: " << found;
-    Begin(kKernel);
   }
-  void Begin(const char* kernel) {
-    hvctl_.Run({"rm", "--force", "vm"});
+  void Begin(const char* kernel = kKernel) {
     guest_ = hvctl_.Start(RunArguments(kernel));
     ASSERT_TRUE(guest_->Expect("round "));
   }
@@ -102,7 +100,7 @@ TEST_P(WatchTest, TheDirtyLogMissesNothingThatTheHostTellsOf) {
     const Pages written = Take("--watch-writes");
     EXPECT_EQ(OfRounds(written), kFewPages) << round;
     ExpectAllIn(written, Take("--dirty-log"));
-    EXPECT_EQ(Take("--watch-writes"), Pages()) << "nobody wrote";
+    EXPECT_EQ(OfRounds(Take("--watch-writes")), 0u) << "nobody wrote";
   }
   EXPECT_EQ(Paging().refused(), 0u);
   guest_->Type("x");
@@ -116,6 +114,7 @@ INSTANTIATE_TEST_SUITE_P(Engines, WatchWhileWritingTest, ::testing::Values("soft
                          [](const auto& info) { return std::string(info.param); });
 
 TEST_P(WatchWhileWritingTest, TheDirtyLogMissesNothingThatTheHostTellsOf) {
+  Begin();
   Switch("--dirty-log");
   Switch("--watch-writes");
   Pages before;
@@ -131,6 +130,7 @@ TEST_P(WatchWhileWritingTest, TheDirtyLogMissesNothingThatTheHostTellsOf) {
 }
 
 TEST_P(WatchTest, KilledWhileWritesWaitNoneIsForgotten) {
+  Begin();
   Switch("--watch-writes");
   std::atomic<bool> is_over = false;
   std::thread killer([&] {
@@ -150,6 +150,7 @@ TEST_P(WatchTest, KilledWhileWritesWaitNoneIsForgotten) {
 }
 
 TEST_P(WatchTest, StoppedWhileWritesWaitItIsReplaced) {
+  Begin();
   Switch("--watch-writes");
   for (int round = 0; round < 3; ++round) {
     Take("--watch-writes");
@@ -162,6 +163,7 @@ TEST_P(WatchTest, StoppedWhileWritesWaitItIsReplaced) {
 }
 
 TEST_P(WatchTest, ARangeIsWatchedUntilItIsSwitchedOff) {
+  Begin();
   Switch("--watch-writes", {"--at", "0x1004000", "--bytes", "8192"});
   EXPECT_TRUE(Contains(hvctl_.Run({"memory", "vm"}).output, "write watch"));
   GoRound();
@@ -179,6 +181,7 @@ TEST_P(WatchTest, ARangeIsWatchedUntilItIsSwitchedOff) {
 
 // With the userfaultfd, the next hvd and its mmu_svc have the watch.
 TEST_P(WatchTest, HvdKilledTheWatchGoesOn) {
+  Begin();
   Switch("--watch-writes");
   Take("--watch-writes");
   const pid_t hvd = hvctl_.HvdPid();
