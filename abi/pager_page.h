@@ -19,7 +19,7 @@
  * be read show in poll(2) of the userfaultfd; those that were read show here. Who attaches makes it
  * even again.
  *
- * released: 1 once hvd has given paging back to the host, because no mmu_svc stays alive. */
+ * released: 1 once hvd gives paging back to the host, because no mmu_svc stays alive. */
 struct hv_pager_page {
   struct hv_segment_header header;
   uint32_t thread; /* id of the pager's thread */
@@ -29,9 +29,11 @@ struct hv_pager_page {
   uint64_t pages;            /* given, zeroed */
   uint64_t read_ahead_pages; /* of these, pages that nobody had touched yet */
   uint64_t wakes;            /* of all waiting threads, once each time a process attaches */
-  uint64_t refused;          /* events that are no fault of a missing page in guest memory */
+  uint64_t refused;          /* events that are no fault in guest memory */
   uint64_t failed;           /* faults for which the host had no page; their threads try again */
-  uint8_t reserved[48];
+  uint64_t writes;           /* told of pages that are watched, and noted */
+  uint64_t stray_writes;     /* told of others, which are let go */
+  uint8_t reserved[32];
 };
 HV_SIZE(hv_pager_page, 128);
 HV_OFFSET(hv_pager_page, thread, 16);
@@ -43,5 +45,7 @@ HV_OFFSET(hv_pager_page, read_ahead_pages, 48);
 HV_OFFSET(hv_pager_page, wakes, 56);
 HV_OFFSET(hv_pager_page, refused, 64);
 HV_OFFSET(hv_pager_page, failed, 72);
+HV_OFFSET(hv_pager_page, writes, 80);
+HV_OFFSET(hv_pager_page, stray_writes, 88);
 
 #endif /* HV_ABI_PAGER_PAGE_H_ */

@@ -40,6 +40,9 @@ HV_OFFSET(hv_route, flags, 22);
 /* Beside READ_ONLY: RAM that was write-protected on request. Says why; readers need READ_ONLY
  * alone. */
 #define HV_MEMORY_PROTECTED 4u
+/* mmu_svc has the host's kernel tell it of writes (HV_SEGMENT_WRITTEN_PAGES). Nothing to readers.
+ */
+#define HV_MEMORY_WATCHED 8u
 
 /* Guest-physical [address, address + bytes) is guest RAM at `offset` of the RAM segment. */
 struct hv_memory_slot {
@@ -83,7 +86,10 @@ HV_OFFSET(hv_route_table, slots, 8256);
  * guest RAM, cleared by mmu_svc with an atomic AND of what it has handed on. A bit is set before
  * the page is written, or, where hardware notes what is written, when the vCPU leaves the guest;
  * who writes through something that remembers rights (a TLB) sets it anew once it has been told
- * that a new round begins (KernelControl.ReloadMap). The words follow the 64-byte header. */
+ * that a new round begins (KernelControl.ReloadMap). The words follow the 64-byte header.
+ *
+ * Written pages: the same layout in a segment of mmu_svc's alone. A bit of a page that is watched
+ * is set before a write to it goes on, by mmu_svc, which the host's kernel tells of it. */
 struct hv_dirty_log {
   struct hv_segment_header header;
   uint64_t pages;

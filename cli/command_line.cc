@@ -98,17 +98,40 @@ void AddMemory(CLI::App& app, Options& options) {
               "on: begin to note which pages are written; take: show which were since then "
               "or since the last take; off: note no more")
           ->type_name("on|off|take")
-          ->check(CLI::IsMember({"on", "off", "take"}));
+          ->check(CLI::IsMember({"on", "off", "take"}).description(""));
+  CLI::Option* watch_writes =
+      memory
+          ->add_option("--watch-writes", options.watch_writes,
+                       "The same of what the host's kernel tells mmu_svc of, whatever the engine "
+                       "says: on: the first write to each page is noted, while its writer waits; "
+                       "take: show which were written, and watch them anew; off: the end. Takes "
+                       "paging on demand, and Linux 5.19")
+          ->type_name("on|off|take")
+          ->check(CLI::IsMember({"on", "off", "take"}).description(""))
+          ->excludes(dirty_log);
+  CLI::Option* at =
+      memory
+          ->add_option("--at", options.at,
+                       "Where what is switched on or off begins (default 0); in hexadecimal")
+          ->type_name("ADDRESS");
+  CLI::Option* bytes =
+      memory
+          ->add_option("--bytes", options.bytes,
+                       "How much is switched; whole pages of 4096 (default: all from there on)")
+          ->type_name("N");
   CLI::Option* protect =
       memory
           ->add_option("--protect", options.protect,
                        "Make RAM read-only: writes of the guest are counted and ignored")
           ->type_name("RANGE");
-  memory->add_option("--unprotect", options.unprotect, "Make protected RAM writable again")
-      ->type_name("RANGE")
-      ->excludes(protect)
-      ->excludes(dirty_log);
-  protect->excludes(dirty_log);
+  CLI::Option* unprotect =
+      memory->add_option("--unprotect", options.unprotect, "Make protected RAM writable again")
+          ->type_name("RANGE")
+          ->excludes(protect);
+  for (CLI::Option* other : {dirty_log, watch_writes, at, bytes}) {
+    protect->excludes(other);
+    unprotect->excludes(other);
+  }
 }
 
 constexpr char kPoints[] =

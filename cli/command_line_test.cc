@@ -48,11 +48,16 @@ TEST(CommandLineTest, OptionsForAllCommandsMayFollowTheCommand) {
 TEST(CommandLineTest, MemoryIsShownOrChangedInOneWayAtATime) {
   EXPECT_EQ(Parse("memory vm").name, "vm");
   EXPECT_EQ(Parse("memory vm --dirty-log take").dirty_log, "take");
+  EXPECT_EQ(Parse("memory vm --watch-writes take").watch_writes, "take");
+  const Options part = Parse("memory vm --watch-writes on --at 0x1000 --bytes 8192");
+  EXPECT_EQ(part.at, "0x1000");
+  EXPECT_EQ(part.bytes, 8192u);
   EXPECT_EQ(Parse("memory vm --protect 0x1000+4K").protect, "0x1000+4K");
   EXPECT_EQ(Parse("memory vm --unprotect 0x1000+4K").unprotect, "0x1000+4K");
   for (const char* line :
        {"memory", "memory vm --dirty-log maybe", "memory vm --protect",
-        "memory vm --protect 0+1 --unprotect 0+1", "memory vm --dirty-log on --protect 0+1"}) {
+        "memory vm --protect 0+1 --unprotect 0+1", "memory vm --dirty-log on --protect 0+1",
+        "memory vm --watch-writes on --dirty-log on", "memory vm --unprotect 0+1 --at 0"}) {
     EXPECT_THROW(Parse(line), CLI::ParseError) << line;
   }
 }

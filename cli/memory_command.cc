@@ -26,11 +26,22 @@ absl::StatusOr<hv::v1::GuestMemory> GetMemory(HvdClient& client, const Options& 
   return std::move(*response->mutable_memory());
 }
 
-absl::StatusOr<hv::v1::GuestMemory> SwitchLog(HvdClient& client, const Options& options) {
-  hv::v1::SetDirtyLoggingRequest request;
+// The dirty log or the write watch, of the range that --at and --bytes name.
+template <typename Request>
+absl::StatusOr<hv::v1::GuestMemory> Switch(HvdClient& client, const Options& options, bool on,
+                                           grpc::Status (Stub::*method)(grpc::ClientContext*,
+                                                                        const Request&,
+                                                                        hv::v1::GuestMemory*)) {
+  Request request;
   request.set_name(options.name);
-  request.set_on(options.dirty_log == "on");
-  return client.Call(&Stub::SetDirtyLogging, request);
+  if (!options.at.empty()) {
+    const auto address = ParseAddress(options.at);
+    if (!address.ok()) return address.status();
+    request.set_address(*address);
+  }
+  request.set_bytes(options.bytes);
+  request.set_on(on);
+  return client.Call(method, request);
 }
 
 absl::StatusOr<hv::v1::GuestMemory> Protect(HvdClient& client, const Options& options,
@@ -46,12 +57,16 @@ absl::StatusOr<hv::v1::GuestMemory> Protect(HvdClient& client, const Options& op
 }
 
 // All of it, in as many calls as it takes.
-absl::StatusOr<hv::v1::TakeDirtyLogResponse> TakeLog(HvdClient& client, const Options& options) {
-  hv::v1::TakeDirtyLogRequest request;
+template <typename Request>
+absl::StatusOr<hv::v1::TakeDirtyLogResponse> Take(
+    HvdClient& client, const Options& options,
+    grpc::Status (Stub::*method)(grpc::ClientContext*, const Request&,
+                                 hv::v1::TakeDirtyLogResponse*)) {
+  Request request;
   request.set_name(options.name);
   hv::v1::TakeDirtyLogResponse all;
   do {
-    auto part = client.Call(&Stub::TakeDirtyLog, request);
+    auto part = client.Call(method, request);
     if (!part.ok()) return part.status();
     for (auto& range : *part->mutable_ranges()) *all.add_ranges() = std::move(range);
     all.set_dirty_pages(all.dirty_pages() + part->dirty_pages());
@@ -60,13 +75,30 @@ absl::StatusOr<hv::v1::TakeDirtyLogResponse> TakeLog(HvdClient& client, const Op
   return all;
 }
 
+bool IsSwitched(const std::string& what) { return what == "on" || what == "off"; }
+
 }  // namespace
 
 absl::StatusOr<int> ShowOrChangeMemory(HvdClient& client, const Options& options) {
-  if (options.dirty_log == "take") {
-    return Print(TakeLog(client, options), options, ShowDirtyPages);
+  const bool has_range = !options.at.empty() || options.bytes != 0;
+  if (has_range && !IsSwitched(options.dirty_log) && !IsSwitched(options.watch_writes)) {
+    return absl::InvalidArgumentError(
+        "--at and --bytes: they belong to --dirty-log or --watch-writes, on or off");
   }
-  if (!options.dirty_log.empty()) return Print(SwitchLog(client, options), options, ShowMemory);
+  if (options.dirty_log == "take") {
+    return Print(Take(client, options, &Stub::TakeDirtyLog), options, ShowDirtyPages);
+  }
+  if (options.watch_writes == "take") {
+    return Print(Take(client, options, &Stub::TakeWrittenPages), options, ShowDirtyPages);
+  }
+  if (!options.dirty_log.empty()) {
+    return Print(Switch(client, options, options.dirty_log == "on", &Stub::SetDirtyLogging),
+                 options, ShowMemory);
+  }
+  if (!options.watch_writes.empty()) {
+    return Print(Switch(client, options, options.watch_writes == "on", &Stub::SetWriteWatch),
+                 options, ShowMemory);
+  }
   if (!options.protect.empty()) {
     return Print(Protect(client, options, options.protect, true), options, ShowMemory);
   }

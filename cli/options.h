@@ -53,6 +53,9 @@ struct Options {
   std::string translate;        // inspect: a linear address
   uint32_t vcpu = 0;            // inspect
   std::string dirty_log;        // memory: on, off or take
+  std::string watch_writes;     // memory: on, off or take
+  std::string at;               // memory: where dirty_log or watch_writes begins
+  uint64_t bytes = 0;           // memory: of how much; 0: all from there on
   std::string protect;          // memory: a range
   std::string unprotect;        // memory: a range
   bool all_output = false;      // console

@@ -22,7 +22,7 @@ std::string ShowStats(const hv::v1::GetMachineStatsResponse& stats,
                       const hv::v1::GetMachineStatsResponse* before, double seconds,
                       bool of_engine);
 std::string ShowMemory(const hv::v1::GuestMemory& memory);
-// Runs of dirty pages.
+// Runs of pages that the dirty log, or the write watch, has.
 std::string ShowDirtyPages(const hv::v1::TakeDirtyLogResponse& taken);
 // A walk of page tables, entry by entry, and where it led.
 std::string ShowTranslation(const hv::v1::Translation& walk);

@@ -1,4 +1,4 @@
-// Guest memory as text: the map, dirty pages, walks of page tables.
+// Guest memory as text: the map, pages written, walks of page tables.
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
@@ -83,6 +83,7 @@ void ShowPaging(const hv::v1::MemoryPaging& paging, const Line& line) {
   line("page faults",
        absl::StrCat(paging.faults(), ", ", paging.failed(), " tried again, ", paging.refused(),
                     " events refused, ", paging.wakes(), " wakes on attach"));
+  line("watched writes", absl::StrCat(paging.writes(), ", ", paging.stray_writes(), " stray"));
 }
 
 }  // namespace
@@ -92,7 +93,11 @@ std::string ShowMemory(const hv::v1::GuestMemory& memory) {
   uint64_t bytes = 0;
   for (const auto& region : memory.regions()) {
     std::string note = region.dirty_logging() ? "dirty log" : "";
-    if (region.write_protected()) absl::StrAppend(&note, note.empty() ? "" : ", ", "protected");
+    const auto add = [&](const char* one) {
+      absl::StrAppend(&note, note.empty() ? "" : ", ", one);
+    };
+    if (region.write_watch()) add("write watch");
+    if (region.write_protected()) add("protected");
     regions.Add({ShowSpan(region.address(), region.address() + region.bytes() - 1),
                  ShowBytes(region.bytes()), KindName(region.kind()), note});
     bytes += region.bytes();
@@ -118,7 +123,7 @@ std::string ShowMemory(const hv::v1::GuestMemory& memory) {
 }
 
 std::string ShowDirtyPages(const hv::v1::TakeDirtyLogResponse& taken) {
-  Table table({"DIRTY", "PAGES>"});
+  Table table({"WRITTEN", "PAGES>"});
   for (const auto& range : taken.ranges()) {
     const std::string& bitmap = range.bitmap();
     const uint64_t pages = bitmap.size() * 8;

@@ -15,6 +15,7 @@ TEST(ShowMemoryTest, TheMapIsTwoTablesAndItsCounters) {
   ram.set_bytes(64 << 20);
   ram.set_kind(hv::v1::MEMORY_KIND_RAM);
   ram.set_dirty_logging(true);
+  ram.set_write_watch(true);
   ram.set_write_protected(true);
   auto& rom = *memory.add_regions();
   rom.set_address(0xfffc0000);
@@ -41,7 +42,7 @@ TEST(ShowMemoryTest, TheMapIsTwoTablesAndItsCounters) {
   memory.set_generation(6);
   EXPECT_EQ(ShowMemory(memory),
             "MEMORY                      SIZE  KIND  NOTE\n"
-            "0x0 - 0x3ffffff           64 MiB  RAM   dirty log, protected\n"
+            "0x0 - 0x3ffffff           64 MiB  RAM   dirty log, write watch, protected\n"
             "0xfffc0000 - 0xffffffff  256 KiB  ROM\n"
             "\n"
             "ANSWERED  SPACE  BY          NOTE\n"
@@ -72,11 +73,14 @@ TEST(ShowMemoryTest, WhoPagesAndWhy) {
   paging.set_wakes(2);
   paging.set_refused(3);
   paging.set_failed(4);
+  paging.set_writes(5);
+  paging.set_stray_writes(6);
   const std::string shown = ShowMemory(memory);
   EXPECT_TRUE(Contains(shown, "paged by          mmu_svc, 160 pages, 150 of them read ahead\n"));
   EXPECT_TRUE(Contains(shown,
                        "page faults       10, 4 tried again, 3 events refused, 2 wakes on "
                        "attach\n"));
+  EXPECT_TRUE(Contains(shown, "watched writes    5, 6 stray\n"));
 }
 
 TEST(ShowMemoryTest, DirtyPagesAreRuns) {
@@ -86,7 +90,7 @@ TEST(ShowMemoryTest, DirtyPagesAreRuns) {
   range.set_bitmap(std::string("\x81\x01\x00\x80", 4));
   taken.set_dirty_pages(4);
   EXPECT_EQ(ShowDirtyPages(taken),
-            "DIRTY                PAGES\n"
+            "WRITTEN              PAGES\n"
             "0x100000 - 0x100fff      1\n"
             "0x107000 - 0x108fff      2\n"
             "0x11f000 - 0x11ffff      1\n"

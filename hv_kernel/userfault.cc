@@ -23,6 +23,9 @@ constexpr int kFlags = O_CLOEXEC | O_NONBLOCK;
 constexpr char kDevice[] = "/dev/userfaultfd";
 // What mmu_svc needs of a range, as UFFDIO_REGISTER reports it.
 constexpr uint64_t kNeeded = 1ull << _UFFDIO_WAKE | 1ull << _UFFDIO_ZEROPAGE;
+// Of shared memory: missing pages are told; beside them, on Linux 5.19 and newer, writes.
+constexpr uint64_t kMissing = UFFD_FEATURE_MISSING_SHMEM;
+constexpr uint64_t kWrites = UFFD_FEATURE_PAGEFAULT_FLAG_WP | UFFD_FEATURE_WP_HUGETLBFS_SHMEM;
 
 absl::StatusOr<UniqueFd> OpenForUserMode() {
   UniqueFd fd(static_cast<int>(syscall(SYS_userfaultfd, kFlags | UFFD_USER_MODE_ONLY)));
@@ -50,15 +53,20 @@ absl::StatusOr<UniqueFd> OpenForEveryMode() {
                                                   "; engine kvm needs one of them"));
 }
 
+// Once a descriptor has features, it takes no others; where they were refused, it has none yet.
+bool Enable(const UniqueFd& fd, uint64_t features) {
+  uffdio_api api{};
+  api.api = UFFD_API;
+  api.features = features;
+  return ioctl(fd.get(), UFFDIO_API, &api) == 0;
+}
+
 }  // namespace
 
 absl::StatusOr<UniqueFd> WatchMissingPages(std::span<std::byte> ram, FaultsOf whose) {
   auto fd = whose == FaultsOf::kUserMode ? OpenForUserMode() : OpenForEveryMode();
   if (!fd.ok()) return fd;
-  uffdio_api api{};
-  api.api = UFFD_API;
-  api.features = UFFD_FEATURE_MISSING_SHMEM;
-  if (ioctl(fd->get(), UFFDIO_API, &api) != 0) {
+  if (!Enable(*fd, kMissing | kWrites) && !Enable(*fd, kMissing)) {
     return absl::UnimplementedError(absl::StrCat(
         "userfaultfd: none for missing pages of shared memory here: ", std::strerror(errno)));
   }

@@ -18,7 +18,8 @@ enum class FaultsOf {
 };
 
 // From now on a thread that touches a page of `ram` that is not there waits until whoever holds the
-// descriptor gives it, or until the last holder closes it. REQUIRES: `ram` is all of one mapping of
+// descriptor gives it, or until the last holder closes it. Where the host can tell of writes too,
+// whoever holds it may register `ram` for that. REQUIRES: `ram` is all of one mapping of
 // shared memory. PermissionDenied, Unimplemented: the host does not permit it, or has it not; says
 // what would help. Before the sandbox: /dev/userfaultfd may be opened.
 absl::StatusOr<UniqueFd> WatchMissingPages(std::span<std::byte> ram, FaultsOf whose);

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <linux/userfaultfd.h>
 #include <poll.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -49,6 +50,35 @@ TEST_P(UserfaultTest, WhoTouchesAMissingPageWaitsAndIsTold) {
   fd->Reset();
   vcpu.join();
   EXPECT_EQ(ram()[0x5123], std::byte{1});
+}
+
+// As hvd does at the first use of a write watch.
+TEST_P(UserfaultTest, WhereTheHostTellsOfWritesItCanBeRegisteredForThem) {
+  auto fd = WatchMissingPages(ram(), GetParam());
+  if (!fd.ok()) GTEST_SKIP() << "SKIPPED: " << fd.status();
+  uffdio_register range{};
+  range.range = {.start = reinterpret_cast<uint64_t>(memory_), .len = kBytes};
+  range.mode = UFFDIO_REGISTER_MODE_MISSING | UFFDIO_REGISTER_MODE_WP;
+  if (ioctl(fd->get(), UFFDIO_REGISTER, &range) != 0) {
+    GTEST_SKIP() << "SKIPPED: userfaultfd: no write protection of shared memory";
+  }
+  EXPECT_NE(range.ioctls & 1ull << _UFFDIO_WRITEPROTECT, 0u);
+  uffdio_zeropage page{};
+  page.range = {.start = range.range.start, .len = 4096};
+  ASSERT_EQ(ioctl(fd->get(), UFFDIO_ZEROPAGE, &page), 0);
+  uffdio_writeprotect protect{};
+  protect.range = page.range;
+  protect.mode = UFFDIO_WRITEPROTECT_MODE_WP;
+  ASSERT_EQ(ioctl(fd->get(), UFFDIO_WRITEPROTECT, &protect), 0);
+  std::thread vcpu([this] { ram()[0x123] = std::byte{1}; });
+  pollfd readable{.fd = fd->get(), .events = POLLIN, .revents = 0};
+  ASSERT_EQ(poll(&readable, 1, -1), 1);
+  uffd_msg event;
+  ASSERT_EQ(read(fd->get(), &event, sizeof(event)), static_cast<ssize_t>(sizeof(event)));
+  EXPECT_NE(event.arg.pagefault.flags & UFFD_PAGEFAULT_FLAG_WP, 0u);
+  protect.mode = 0;
+  EXPECT_EQ(ioctl(fd->get(), UFFDIO_WRITEPROTECT, &protect), 0);
+  vcpu.join();
 }
 
 // As a container's filter does.

@@ -8,7 +8,8 @@
 namespace hv::mmu {
 namespace {
 
-constexpr uint32_t kKnownFlags = HV_MEMORY_READ_ONLY | HV_MEMORY_LOG_DIRTY | HV_MEMORY_PROTECTED;
+constexpr uint32_t kKnownFlags =
+    HV_MEMORY_READ_ONLY | HV_MEMORY_LOG_DIRTY | HV_MEMORY_PROTECTED | HV_MEMORY_WATCHED;
 
 // The combinations that abi/route_table.h has.
 bool AreRouteFlags(uint16_t flags) {

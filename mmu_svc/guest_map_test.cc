@@ -110,11 +110,12 @@ TEST_F(GuestMapTest, MemoryThatIsNotWholePagesIsRefused) {
 }
 
 TEST_F(GuestMapTest, FlagsThatDoNotExistOrContradictAreRefused) {
-  AddSlot(0, kPageBytes, 0, 8);
-  EXPECT_EQ(Complaint(), "memory: flags 0x8 at 0x0");
+  AddSlot(0, kPageBytes, 0, 0x10);
+  EXPECT_EQ(Complaint(), "memory: flags 0x10 at 0x0");
   map_.slots[0].flags = HV_MEMORY_PROTECTED;
   EXPECT_EQ(Complaint(), "memory: flags 0x4 at 0x0");
-  map_.slots[0].flags = HV_MEMORY_PROTECTED | HV_MEMORY_READ_ONLY | HV_MEMORY_LOG_DIRTY;
+  map_.slots[0].flags =
+      HV_MEMORY_PROTECTED | HV_MEMORY_READ_ONLY | HV_MEMORY_LOG_DIRTY | HV_MEMORY_WATCHED;
   EXPECT_EQ(Complaint(), "");
 }
 

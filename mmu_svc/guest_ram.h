@@ -6,8 +6,8 @@
 #include <optional>
 #include <span>
 
-#include "mmu_svc/dirty_log.h"
 #include "mmu_svc/guest_map.h"
+#include "mmu_svc/page_log.h"
 
 namespace hv::mmu {
 
@@ -28,9 +28,10 @@ class GuestRam {
     return __atomic_load_n(reinterpret_cast<const T*>(ram_.data() + offset), __ATOMIC_RELAXED);
   }
 
-  // Stores `bytes` from `physical` on, and logs the pages of slots whose writes are logged. False,
-  // and nothing is stored: not all of it is RAM that may be written.
-  bool Store(uint64_t physical, std::span<const uint8_t> bytes, DirtyLog& log) const {
+  // Stores `bytes` from `physical` on, and notes the pages as the flags of their slots say: nobody
+  // else does for what is written through this mapping. False, and nothing is stored: not all of it
+  // is RAM that may be written.
+  bool Store(uint64_t physical, std::span<const uint8_t> bytes, PageLogs& logs) const {
     for (size_t i = 0; i < bytes.size(); ++i) {
       if (Writable(physical + i) == nullptr) return false;
     }
@@ -40,7 +41,8 @@ class GuestRam {
       // As a guest's store: single, not torn. Whoever is told of it is told by a message.
       __atomic_store_n(reinterpret_cast<uint8_t*>(ram_.data() + offset), bytes[i],
                        __ATOMIC_RELAXED);
-      if ((slot->flags & HV_MEMORY_LOG_DIRTY) != 0) log.Mark(offset / kPageBytes);
+      if ((slot->flags & HV_MEMORY_LOG_DIRTY) != 0) logs.dirty.Mark(offset / kPageBytes);
+      if ((slot->flags & HV_MEMORY_WATCHED) != 0) logs.written.Mark(offset / kPageBytes);
     }
     return true;
   }

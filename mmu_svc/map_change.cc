@@ -81,7 +81,8 @@ absl::Status ChangeFlags(GuestMap& map, uint64_t begin, uint64_t end, uint32_t c
 
 }  // namespace
 
-absl::StatusOr<std::vector<RamPages>> SetDirtyLogging(GuestMap& map, Range range, bool on) {
+absl::StatusOr<std::vector<RamPages>> SetNoting(GuestMap& map, Range range, uint32_t flag,
+                                                bool on) {
   if (auto status = CheckPages(range); !status.ok()) return status;
   const bool to_the_end = range.bytes == 0;
   if (to_the_end &&
@@ -93,17 +94,16 @@ absl::StatusOr<std::vector<RamPages>> SetDirtyLogging(GuestMap& map, Range range
     if (auto status = CheckCovered(map, range); !status.ok()) return status;
   }
   const uint64_t end = to_the_end ? UINT64_MAX : range.address + range.bytes;
-  std::vector<RamPages> begun;
-  for (uint32_t i = 0; on && i < map.slot_count; ++i) {
+  std::vector<RamPages> pages;
+  for (uint32_t i = 0; i < map.slot_count; ++i) {
     const hv_memory_slot part = Part(map.slots[i], range.address, end);
-    if (part.bytes == 0 || (part.flags & HV_MEMORY_LOG_DIRTY) != 0) continue;
-    begun.push_back({part.offset / kPageBytes, part.bytes / kPageBytes});
+    if (part.bytes == 0) continue;
+    pages.push_back({part.offset / kPageBytes, part.bytes / kPageBytes, (part.flags & flag) != 0});
   }
-  const uint32_t set = on ? HV_MEMORY_LOG_DIRTY : 0;
-  if (auto status = ChangeFlags(map, range.address, end, HV_MEMORY_LOG_DIRTY, set); !status.ok()) {
+  if (auto status = ChangeFlags(map, range.address, end, flag, on ? flag : 0); !status.ok()) {
     return status;
   }
-  return begun;
+  return pages;
 }
 
 absl::Status SetWriteProtection(GuestMap& map, Range range, bool on) {

@@ -1,4 +1,4 @@
-// Switching dirty logging and write protection of ranges of the guest-physical map.
+// Switching what is noted of ranges of the guest-physical map, and their write protection.
 #pragma once
 
 #include <cstdint>
@@ -20,15 +20,16 @@ struct Range {
 struct RamPages {
   uint64_t first = 0;
   uint64_t count = 0;
+  bool was_on = false;  // noted before
 };
 
 // Both cut slots where the range begins and ends, and join them again where nothing differs. An
 // error leaves `map` as it was. InvalidArgument: not whole pages, or memory is missing in the
 // range. ResourceExhausted: the map would need more than HV_MAX_MEMORY_SLOTS slots.
 
-// `range.bytes` 0: all memory from `range.address` on, holes skipped. Returns the pages whose
-// logging was switched on.
-absl::StatusOr<std::vector<RamPages>> SetDirtyLogging(GuestMap& map, Range range, bool on);
+// Switches the noting of written pages: `flag` is HV_MEMORY_LOG_DIRTY or HV_MEMORY_WATCHED.
+// `range.bytes` 0: all memory from `range.address` on, holes skipped. Returns the pages of it.
+absl::StatusOr<std::vector<RamPages>> SetNoting(GuestMap& map, Range range, uint32_t flag, bool on);
 
 // InvalidArgument also: part of the range is ROM.
 absl::Status SetWriteProtection(GuestMap& map, Range range, bool on);

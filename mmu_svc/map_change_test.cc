@@ -37,27 +37,29 @@ class MapChangeTest : public testing::Test {
 };
 
 TEST_F(MapChangeTest, LoggingOfEverythingSkipsHoles) {
-  const auto begun = SetDirtyLogging(map_, {}, true);
-  ASSERT_TRUE(begun.ok()) << begun.status();
+  const auto pages = SetNoting(map_, {}, HV_MEMORY_LOG_DIRTY, true);
+  ASSERT_TRUE(pages.ok()) << pages.status();
   EXPECT_EQ(FlagsAt(0), uint32_t{HV_MEMORY_LOG_DIRTY});
   EXPECT_EQ(FlagsAt(0x10000), HV_MEMORY_READ_ONLY | HV_MEMORY_LOG_DIRTY);
   EXPECT_EQ(FlagsAt(kHigh), uint32_t{HV_MEMORY_LOG_DIRTY});
-  ASSERT_EQ(begun->size(), 3u);
-  EXPECT_EQ((*begun)[2].first, 0x14u);
-  EXPECT_EQ((*begun)[2].count, 16u);
+  ASSERT_EQ(pages->size(), 3u);
+  EXPECT_EQ((*pages)[2].first, 0x14u);
+  EXPECT_EQ((*pages)[2].count, 16u);
 }
 
-TEST_F(MapChangeTest, LoggingBeginsOnlyWhereItWasOff) {
-  ASSERT_TRUE(SetDirtyLogging(map_, {0x1000, 0x2000}, true).ok());
-  const auto begun = SetDirtyLogging(map_, {0, 0x4000}, true);
-  ASSERT_TRUE(begun.ok()) << begun.status();
-  ASSERT_EQ(begun->size(), 2u);
-  EXPECT_EQ((*begun)[0].first, 0u);
-  EXPECT_EQ((*begun)[0].count, 1u);
-  EXPECT_EQ((*begun)[1].first, 3u);
-  EXPECT_EQ((*begun)[1].count, 1u);
-  EXPECT_TRUE(SetDirtyLogging(map_, {0, 0x4000}, true)->empty());
-  EXPECT_TRUE(SetDirtyLogging(map_, {0, 0x4000}, false)->empty());
+TEST_F(MapChangeTest, EachPieceSaysWhetherItWasOnAlready) {
+  ASSERT_TRUE(SetNoting(map_, {0x1000, 0x2000}, HV_MEMORY_WATCHED, true).ok());
+  const auto pages = SetNoting(map_, {0, 0x4000}, HV_MEMORY_WATCHED, true);
+  ASSERT_TRUE(pages.ok()) << pages.status();
+  ASSERT_EQ(pages->size(), 3u);
+  EXPECT_EQ((*pages)[0].count, 1u);
+  EXPECT_FALSE((*pages)[0].was_on);
+  EXPECT_EQ((*pages)[1].first, 1u);
+  EXPECT_EQ((*pages)[1].count, 2u);
+  EXPECT_TRUE((*pages)[1].was_on);
+  EXPECT_EQ((*pages)[2].first, 3u);
+  EXPECT_FALSE((*pages)[2].was_on);
+  EXPECT_TRUE(SetNoting(map_, {0, 0x4000}, HV_MEMORY_WATCHED, false)->front().was_on);
 }
 
 TEST_F(MapChangeTest, ARangeInsideASlotCutsItInThree) {
@@ -72,8 +74,8 @@ TEST_F(MapChangeTest, ARangeInsideASlotCutsItInThree) {
 TEST_F(MapChangeTest, TakingAChangeBackJoinsThePieces) {
   const auto before = Slots();
   ASSERT_TRUE(SetWriteProtection(map_, {0x4000, 0x1000}, true).ok());
-  ASSERT_TRUE(SetDirtyLogging(map_, {0x3000, 0x8000}, true).ok());
-  ASSERT_TRUE(SetDirtyLogging(map_, {0, 0}, false).ok());
+  ASSERT_TRUE(SetNoting(map_, {0x3000, 0x8000}, HV_MEMORY_LOG_DIRTY, true).ok());
+  ASSERT_TRUE(SetNoting(map_, {0, 0}, HV_MEMORY_LOG_DIRTY, false).ok());
   ASSERT_TRUE(SetWriteProtection(map_, {0, 0x10000}, false).ok());
   EXPECT_EQ(Slots(), before);
 }
@@ -93,11 +95,12 @@ TEST_F(MapChangeTest, RangesThatAreNoPagesOfMemoryAreRefused) {
   for (const Range range : {Range{0x800, 0x1000}, Range{0, 0x800}, Range{0x14000, 0x1000},
                             Range{0, 0x15000}, Range{0 - uint64_t{0x1000}, 0x2000}}) {
     EXPECT_TRUE(absl::IsInvalidArgument(SetWriteProtection(map_, range, true))) << range.address;
-    EXPECT_TRUE(absl::IsInvalidArgument(SetDirtyLogging(map_, range, true).status()))
+    EXPECT_TRUE(absl::IsInvalidArgument(SetNoting(map_, range, HV_MEMORY_LOG_DIRTY, true).status()))
         << range.address;
   }
   EXPECT_TRUE(absl::IsInvalidArgument(SetWriteProtection(map_, {0, 0}, true)));
-  EXPECT_TRUE(absl::IsInvalidArgument(SetDirtyLogging(map_, {kHigh + 0x10000, 0}, true).status()));
+  EXPECT_TRUE(absl::IsInvalidArgument(
+      SetNoting(map_, {kHigh + 0x10000, 0}, HV_MEMORY_LOG_DIRTY, true).status()));
   EXPECT_EQ(Slots(), before);
 }
 
@@ -133,11 +136,11 @@ TEST_F(MapChangeTest, RandomChangesAgreeWithAModelPageByPage) {
     const uint64_t first = random() % kPages;
     const uint64_t count = 1 + random() % 8;
     const bool on = random() % 2 != 0;
-    const bool log = random() % 2 != 0;
+    constexpr uint32_t kFlags[] = {HV_MEMORY_LOG_DIRTY, HV_MEMORY_WATCHED, kProtected};
+    const uint32_t flags = kFlags[random() % 3];
     const Range range{first * kPageBytes, count * kPageBytes};
-    const absl::Status status =
-        log ? SetDirtyLogging(map, range, on).status() : SetWriteProtection(map, range, on);
-    const uint32_t flags = log ? uint32_t{HV_MEMORY_LOG_DIRTY} : kProtected;
+    const absl::Status status = flags == kProtected ? SetWriteProtection(map, range, on)
+                                                    : SetNoting(map, range, flags, on).status();
     const bool in_memory = first + count <= kPages && (first + count <= 20 || first >= 24);
     if (status.ok()) {
       ASSERT_TRUE(in_memory);

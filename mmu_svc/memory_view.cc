@@ -41,6 +41,7 @@ void ShowMap(const State& state, hv::v1::GuestMemory& shown) {
     region.set_bytes(slot.bytes);
     region.set_kind(KindOf(&slot));
     region.set_dirty_logging((slot.flags & HV_MEMORY_LOG_DIRTY) != 0);
+    region.set_write_watch((slot.flags & HV_MEMORY_WATCHED) != 0);
     region.set_write_protected((slot.flags & HV_MEMORY_PROTECTED) != 0);
     region.set_offset(slot.offset);
   }

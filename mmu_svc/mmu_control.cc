@@ -21,15 +21,70 @@ bool SameSlots(const GuestMap& a, const GuestMap& b) {
          std::memcmp(a.slots, b.slots, a.slot_count * sizeof(a.slots[0])) == 0;
 }
 
-// The first slot with its log on that reaches beyond `address`; null: none does.
-const hv_memory_slot* FirstLogged(const GuestMap& map, uint64_t address) {
+// The first slot with `flag` that reaches beyond `address`; null: none does.
+const hv_memory_slot* FirstNoted(const GuestMap& map, uint32_t flag, uint64_t address) {
   for (uint32_t i = 0; i < map.slot_count; ++i) {
     const hv_memory_slot& slot = map.slots[i];
-    if ((slot.flags & HV_MEMORY_LOG_DIRTY) != 0 && slot.address + slot.bytes > address) {
-      return &slot;
-    }
+    if ((slot.flags & flag) != 0 && slot.address + slot.bytes > address) return &slot;
   }
   return nullptr;
+}
+
+// What `log` says of the first range with `flag` from `from` on.
+absl::Status ReadPages(const GuestMap& map, uint32_t flag, const PageLog& log, uint64_t from,
+                       hv::v1::DirtyPages& pages) {
+  if (from % kPageBytes != 0) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("address: 0x", absl::Hex(from), " is not that of a page of 4096 bytes"));
+  }
+  if (FirstNoted(map, flag, 0) == nullptr) {
+    return absl::FailedPreconditionError(
+        absl::StrCat(flag == HV_MEMORY_WATCHED ? "the write watch" : "dirty logging",
+                     " is off; switch it on first"));
+  }
+  const hv_memory_slot* slot = FirstNoted(map, flag, from);
+  if (slot == nullptr) return absl::OkStatus();
+  const uint64_t address = std::max(from, slot->address);
+  const uint64_t first = (slot->offset + (address - slot->address)) / kPageBytes;
+  const uint64_t left = (slot->address + slot->bytes - address) / kPageBytes;
+  const uint64_t count = std::min(left, kMaxBitmapPages);
+  pages.set_address(address);
+  pages.set_bitmap(log.Read(first, count));
+  const uint64_t end = address + count * kPageBytes;
+  if (const hv_memory_slot* next = FirstNoted(map, flag, end)) {
+    pages.set_next_address(std::max(end, next->address));
+  }
+  return absl::OkStatus();
+}
+
+// Pages of one slot, as asked for.
+struct AskedPages {
+  const hv_memory_slot* slot;
+  uint64_t first;  // in the RAM segment
+  std::string bitmap;
+};
+
+absl::StatusOr<AskedPages> CheckPages(const GuestMap& map, const hv::v1::DirtyPages& pages) {
+  const uint64_t address = pages.address();
+  const hv_memory_slot* slot = FindSlot(map, address);
+  if (slot == nullptr || address % kPageBytes != 0 || pages.bitmap().size() > kMaxBitmapBytes) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("address, bitmap: 0x", absl::Hex(address), " is not that of a page, or ",
+                     pages.bitmap().size(), " bytes are more than ", kMaxBitmapBytes));
+  }
+  const uint64_t left = (slot->address + slot->bytes - address) / kPageBytes;
+  if (pages.bitmap().size() > (left + 7) / 8) {
+    return absl::InvalidArgumentError(absl::StrCat("bitmap: ", pages.bitmap().size(),
+                                                   " bytes for the ", left, " pages left at 0x",
+                                                   absl::Hex(address)));
+  }
+  AskedPages asked{slot, (slot->offset + (address - slot->address)) / kPageBytes, pages.bitmap()};
+  if (asked.bitmap.size() * 8 > left) asked.bitmap.back() &= static_cast<char>((1 << left % 8) - 1);
+  return asked;
+}
+
+absl::Status NoWatch() {
+  return absl::FailedPreconditionError("the host pages guest memory, so writes cannot be watched");
 }
 
 }  // namespace
@@ -56,21 +111,50 @@ grpc::Status MmuControl::GetMap(grpc::ServerContext*, const hv::v1::MmuGetMapReq
   return grpc::Status::OK;
 }
 
-grpc::Status MmuControl::SetDirtyLogging(grpc::ServerContext*,
-                                         const hv::v1::MmuSetDirtyLoggingRequest* request,
-                                         hv::v1::GuestMemory* response) {
+absl::StatusOr<std::vector<RamPages>> MmuControl::Switch(const hv::v1::MmuSetNotingRequest& request,
+                                                         uint32_t flag, PageLog& log) {
+  std::vector<RamPages> pages;
   const auto status = ChangeMap([&](GuestMap& map) {
-    const auto begun =
-        mmu::SetDirtyLogging(map, {request->address(), request->bytes()}, request->on());
-    if (!begun.ok()) return begun.status();
-    // Before the commit: after it a successor would find logging on and bits of an earlier log set.
-    for (const RamPages& pages : *begun) {
-      const uint64_t first = std::min(pages.first, log_.pages());
-      log_.ClearAll(first, std::min(pages.count, log_.pages() - first));
+    auto switched = SetNoting(map, {request.address(), request.bytes()}, flag, request.on());
+    if (!switched.ok()) return switched.status();
+    pages = *std::move(switched);
+    // Before the commit: after it a successor would find it on and bits of an earlier time set.
+    for (RamPages& piece : pages) {
+      piece.first = std::min(piece.first, log.pages());
+      piece.count = std::min(piece.count, log.pages() - piece.first);
+      if (request.on() && !piece.was_on) log.ClearAll(piece.first, piece.count);
     }
     return absl::OkStatus();
   });
-  if (!status.ok()) return service::ToGrpc(status);
+  if (!status.ok()) return status;
+  return pages;
+}
+
+grpc::Status MmuControl::SetDirtyLogging(grpc::ServerContext*,
+                                         const hv::v1::MmuSetNotingRequest* request,
+                                         hv::v1::GuestMemory* response) {
+  const auto pages = Switch(*request, HV_MEMORY_LOG_DIRTY, logs_.dirty);
+  if (!pages.ok()) return service::ToGrpc(pages.status());
+  ShowMap(Committed(), *response);
+  return grpc::Status::OK;
+}
+
+// What is watched is committed first, so that no page is given unprotected once one was protected.
+grpc::Status MmuControl::SetWriteWatch(grpc::ServerContext*,
+                                       const hv::v1::MmuSetNotingRequest* request,
+                                       hv::v1::GuestMemory* response) {
+  if (watch_ == nullptr) return service::ToGrpc(NoWatch());
+  const auto pages = Switch(*request, HV_MEMORY_WATCHED, logs_.written);
+  if (!pages.ok()) return service::ToGrpc(pages.status());
+  for (const RamPages& piece : *pages) {
+    if (piece.count == 0) continue;
+    const Extent extent{piece.first * kPageBytes, (piece.first + piece.count) * kPageBytes};
+    if (!request->on()) {
+      watch_->Disarm(extent);
+    } else if (auto status = watch_->Arm(extent); !status.ok()) {
+      return service::ToGrpc(status);
+    }
+  }
   ShowMap(Committed(), *response);
   return grpc::Status::OK;
 }
@@ -87,52 +171,40 @@ grpc::Status MmuControl::SetWriteProtection(grpc::ServerContext*,
 }
 
 grpc::Status MmuControl::ReadDirtyLog(grpc::ServerContext*,
-                                      const hv::v1::MmuReadDirtyLogRequest* request,
+                                      const hv::v1::MmuReadPagesRequest* request,
                                       hv::v1::DirtyPages* response) {
-  if (request->address() % kPageBytes != 0) {
-    return service::ToGrpc(absl::InvalidArgumentError(absl::StrCat(
-        "address: 0x", absl::Hex(request->address()), " is not that of a page of 4096 bytes")));
-  }
-  const State state = Committed();
-  if (FirstLogged(state.map, 0) == nullptr) {
-    return service::ToGrpc(
-        absl::FailedPreconditionError("dirty logging is off; switch it on first"));
-  }
-  const hv_memory_slot* slot = FirstLogged(state.map, request->address());
-  if (slot == nullptr) return grpc::Status::OK;
-  const uint64_t address = std::max(request->address(), slot->address);
-  const uint64_t first = (slot->offset + (address - slot->address)) / kPageBytes;
-  const uint64_t left = (slot->address + slot->bytes - address) / kPageBytes;
-  const uint64_t count = std::min(left, kMaxBitmapPages);
-  response->set_address(address);
-  response->set_bitmap(log_.Read(first, count));
-  const uint64_t end = address + count * kPageBytes;
-  if (const hv_memory_slot* next = FirstLogged(state.map, end)) {
-    response->set_next_address(std::max(end, next->address));
-  }
-  return grpc::Status::OK;
+  return service::ToGrpc(
+      ReadPages(Committed().map, HV_MEMORY_LOG_DIRTY, logs_.dirty, request->address(), *response));
 }
 
 grpc::Status MmuControl::ClearDirtyLog(grpc::ServerContext*, const hv::v1::DirtyPages* request,
-                                       hv::v1::MmuClearDirtyLogResponse*) {
+                                       hv::v1::MmuClearPagesResponse*) {
   const State state = Committed();
-  const uint64_t address = request->address();
-  const hv_memory_slot* slot = FindSlot(state.map, address);
-  if (slot == nullptr || address % kPageBytes != 0 || request->bitmap().size() > kMaxBitmapBytes) {
-    return service::ToGrpc(absl::InvalidArgumentError(
-        absl::StrCat("address, bitmap: 0x", absl::Hex(address), " is not that of a page, or ",
-                     request->bitmap().size(), " bytes are more than ", kMaxBitmapBytes)));
-  }
-  const uint64_t pages = (slot->address + slot->bytes - address) / kPageBytes;
-  if (request->bitmap().size() > (pages + 7) / 8) {
-    return service::ToGrpc(absl::InvalidArgumentError(
-        absl::StrCat("bitmap: ", request->bitmap().size(), " bytes for the ", pages,
-                     " pages left at 0x", absl::Hex(address))));
-  }
-  std::string bitmap = request->bitmap();
-  if (bitmap.size() * 8 > pages) bitmap.back() &= static_cast<char>((1 << pages % 8) - 1);
-  log_.Clear((slot->offset + (address - slot->address)) / kPageBytes, bitmap);
+  const auto asked = CheckPages(state.map, *request);
+  if (!asked.ok()) return service::ToGrpc(asked.status());
+  logs_.dirty.Clear(asked->first, asked->bitmap);
   return grpc::Status::OK;
+}
+
+grpc::Status MmuControl::ReadWrittenPages(grpc::ServerContext*,
+                                          const hv::v1::MmuReadPagesRequest* request,
+                                          hv::v1::DirtyPages* response) {
+  if (watch_ == nullptr) return service::ToGrpc(NoWatch());
+  return service::ToGrpc(
+      ReadPages(Committed().map, HV_MEMORY_WATCHED, logs_.written, request->address(), *response));
+}
+
+grpc::Status MmuControl::RewatchPages(grpc::ServerContext*, const hv::v1::DirtyPages* request,
+                                      hv::v1::MmuClearPagesResponse*) {
+  if (watch_ == nullptr) return service::ToGrpc(NoWatch());
+  const State state = Committed();
+  const auto asked = CheckPages(state.map, *request);
+  if (!asked.ok()) return service::ToGrpc(asked.status());
+  if ((asked->slot->flags & HV_MEMORY_WATCHED) == 0) {
+    return service::ToGrpc(absl::InvalidArgumentError(
+        absl::StrCat("address: nothing is watched at 0x", absl::Hex(request->address()))));
+  }
+  return service::ToGrpc(watch_->Rearm(asked->first, asked->bitmap));
 }
 
 grpc::Status MmuControl::Translate(grpc::ServerContext*, const hv::v1::MmuTranslateRequest* request,

@@ -55,15 +55,18 @@ bool MmuCore::Handle(State& state, const Message& message, uint64_t, Actions& ac
 // An effect outside of the state, so an idempotent one: a successor that handles the message again
 // stores the same bytes, before the answer tells anybody of them.
 bool MmuCore::Store(const State& state, const hv_store& store) const {
-  if (store.length == 0 || store.length > HV_STORE_MAX || !config_.log) return false;
-  DirtyLog log = *config_.log;
-  return GuestRam(state.map, config_.ram).Store(store.address, {store.bytes, store.length}, log);
+  if (store.length == 0 || store.length > HV_STORE_MAX || !config_.logs) return false;
+  PageLogs logs = *config_.logs;
+  return GuestRam(state.map, config_.ram).Store(store.address, {store.bytes, store.length}, logs);
 }
 
 void MmuCore::Tick(State&, uint64_t, Actions&) const {}
 
 void MmuCore::Project(const State& state) {
   if (config_.table == nullptr) return;
+  if (config_.on_new_map && ring::LoadRelaxed(config_.table->generation) != state.generation) {
+    config_.on_new_map(state.map);
+  }
   ring::DirectStores direct;
   PublishMap(state.map, state.generation, *config_.table, direct);
 }

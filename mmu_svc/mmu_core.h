@@ -4,13 +4,14 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <span>
 
 #include "abi/message.h"
 #include "abi/route_table.h"
-#include "mmu_svc/dirty_log.h"
 #include "mmu_svc/guest_map.h"
+#include "mmu_svc/page_log.h"
 #include "service/core.h"
 
 namespace hv::mmu {
@@ -38,11 +39,13 @@ class MmuCore final : public service::TypedCore<State> {
     GuestMap map;                     // validated: see CheckMap
     hv_route_table* table = nullptr;  // where the map is published
     std::span<std::byte> ram;         // the RAM segment, for HV_KIND_STORE
-    std::optional<DirtyLog> log;      // REQUIRES: there, if `ram` is not empty
+    std::optional<PageLogs> logs;     // REQUIRES: there, if `ram` is not empty
+    // Told of each new map before it is published.
+    std::function<void(const GuestMap&)> on_new_map = nullptr;
   };
   explicit MmuCore(const Config& config) : config_(config) {}
 
-  uint32_t state_layout() const override { return 2; }
+  uint32_t state_layout() const override { return 3; }
 
  protected:
   void Reset(State& state, uint64_t now_ns, service::Actions& actions) const override;

@@ -175,6 +175,22 @@ TEST_F(MmuCoreTest, BadStatesAreRefusedAndLeaveTheOldOne) {
   }
 }
 
+TEST_F(MmuCoreTest, EachNewMapIsToldOnceBeforeItIsPublished) {
+  std::vector<uint32_t> told;  // the generation that was published then
+  MmuCore typed({.map = TestMap(), .table = table_.get(), .on_new_map = [&](const GuestMap& map) {
+                   EXPECT_EQ(map.slots[0].flags, uint32_t{HV_MEMORY_WATCHED});
+                   told.push_back(table_->generation);
+                 }});
+  service::Core& core = typed;
+  state_.map.slots[0].flags = HV_MEMORY_WATCHED;
+  core.Project(&state_);
+  core.Project(&state_);
+  EXPECT_EQ(told, (std::vector<uint32_t>{0}));
+  state_.generation = NextGeneration(state_.generation);
+  core.Project(&state_);
+  EXPECT_EQ(told, (std::vector<uint32_t>{0, 2}));
+}
+
 Message StoreOf(uint64_t address, uint32_t length) {
   hv_store store{.address = address, .length = length};
   std::memset(store.bytes, 0xab, sizeof(store.bytes));
@@ -183,10 +199,9 @@ Message StoreOf(uint64_t address, uint32_t length) {
 
 TEST(MmuCoreStoreTest, BytesAreStoredAndTheSenderIsTold) {
   std::vector<std::byte> ram(0x20000);
-  std::vector<uint64_t> log(sizeof(hv_dirty_log) / 8 + 1);
-  MmuCore typed({.map = TestMap(),
-                 .ram = ram,
-                 .log = DirtyLog::Open(std::as_writable_bytes(std::span(log)), 32).value()});
+  std::vector<uint64_t> words(sizeof(hv_dirty_log) / 8 + 1);
+  const PageLog log = PageLog::Open(std::as_writable_bytes(std::span(words)), 32).value();
+  MmuCore typed({.map = TestMap(), .ram = ram, .logs = PageLogs{log, log}});
   service::Core& core = typed;
   State state{};
   Actions actions;

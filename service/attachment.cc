@@ -26,6 +26,7 @@ const char* SegmentName(hv_segment kind) {
     case HV_SEGMENT_DIRTY_LOG: return "dirty log";
     case HV_SEGMENT_GUEST_RAM: return "guest ram";
     case HV_SEGMENT_PAGER_PAGE: return "pager page";
+    case HV_SEGMENT_WRITTEN_PAGES: return "written pages";
   }
   return "unknown";
 }

@@ -70,15 +70,17 @@ absl::Status Serve(const ServiceSpec& spec) {
 
   auto core = spec.make_core(attachment);
   if (!core.ok()) return core.status();
-  if (spec.start_threads) {
-    if (auto status = spec.start_threads(attachment); !status.ok()) return status;
-  }
   auto wiring = Wiring::Make(attachment);
   if (!wiring.ok()) return wiring.status();
   auto state = StateSegment::Open(attachment.Find(HV_SEGMENT_STATE), spec.role, manifest.epoch(),
                                   (*core)->state_bytes(), (*core)->state_layout());
   if (!state.ok()) return state.status();
   if (auto status = state->CheckCurrent(wiring->ports().size()); !status.ok()) return status;
+  if (spec.start_threads) {
+    if (auto status = spec.start_threads(attachment, state->current_state()); !status.ok()) {
+      return status;
+    }
+  }
 
   MachineClock clock(manifest.tsc_base(), manifest.tsc_hz());
   Mailbox mailbox(wiring->self_waker());

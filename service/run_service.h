@@ -28,8 +28,9 @@ struct ServiceSpec {
   std::function<std::vector<std::unique_ptr<grpc::Service>>(const Attachment&, StateAccess&)>
       extra_services = nullptr;
   // Begins what works beside the loop, on threads of its own and to the end of the process; called
-  // after make_core, before the loop runs.
-  std::function<absl::Status(Attachment&)> start_threads = nullptr;
+  // after make_core, before the loop runs. `committed`: the state a predecessor left; zeros in the
+  // first process.
+  std::function<absl::Status(Attachment&, const void* committed)> start_threads = nullptr;
   // The requests of ioctl(2) that they make: the system-call filter knows no other.
   std::span<const uint64_t> requests = {};
 };

@@ -155,6 +155,22 @@ grpc::Status MachineService::TakeDirtyLog(grpc::ServerContext*,
                    [&](MachineMemory& memory) { return memory.TakeDirtyLog(request->address()); });
 }
 
+grpc::Status MachineService::SetWriteWatch(grpc::ServerContext*,
+                                           const hv::v1::SetWriteWatchRequest* request,
+                                           hv::v1::GuestMemory* response) {
+  return AskMemory(request->name(), *response, [&](MachineMemory& memory) {
+    return memory.SetWriteWatch(request->address(), request->bytes(), request->on());
+  });
+}
+
+grpc::Status MachineService::TakeWrittenPages(grpc::ServerContext*,
+                                              const hv::v1::TakeWrittenPagesRequest* request,
+                                              hv::v1::TakeDirtyLogResponse* response) {
+  return AskMemory(request->name(), *response, [&](MachineMemory& memory) {
+    return memory.TakeWrittenPages(request->address());
+  });
+}
+
 grpc::Status MachineService::TranslateAddress(grpc::ServerContext*,
                                               const hv::v1::TranslateAddressRequest* request,
                                               hv::v1::Translation* response) {

@@ -44,6 +44,11 @@ class MachineService final : public MachineServiceBase {
                                   hv::v1::GuestMemory* response) override;
   grpc::Status TakeDirtyLog(grpc::ServerContext*, const hv::v1::TakeDirtyLogRequest* request,
                             hv::v1::TakeDirtyLogResponse* response) override;
+  grpc::Status SetWriteWatch(grpc::ServerContext*, const hv::v1::SetWriteWatchRequest* request,
+                             hv::v1::GuestMemory* response) override;
+  grpc::Status TakeWrittenPages(grpc::ServerContext*,
+                                const hv::v1::TakeWrittenPagesRequest* request,
+                                hv::v1::TakeDirtyLogResponse* response) override;
   grpc::Status TranslateAddress(grpc::ServerContext*,
                                 const hv::v1::TranslateAddressRequest* request,
                                 hv::v1::Translation* response) override;

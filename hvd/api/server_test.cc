@@ -74,7 +74,7 @@ TEST_F(ServerTest, ChangesOfMemoryAnswerWithTheMap) {
   EXPECT_EQ(refused.error_message(), "too many slots");
 }
 
-TEST_F(ServerTest, TheDirtyLogAndTranslationsComeFromTheMachineOfThatName) {
+TEST_F(ServerTest, TheLogsAndTranslationsComeFromTheMachineOfThatName) {
   ASSERT_TRUE(Create("vm").ok());
   launcher_.mmu.dirty.emplace_back().set_bitmap("\x03");
   hv::v1::TakeDirtyLogRequest take;
@@ -86,6 +86,18 @@ TEST_F(ServerTest, TheDirtyLogAndTranslationsComeFromTheMachineOfThatName) {
   take.set_name("vm");
   ASSERT_TRUE(stub_->TakeDirtyLog(&second, take, &taken).ok());
   EXPECT_EQ(taken.dirty_pages(), 2u);
+  hv::v1::TakeWrittenPagesRequest take_written;
+  take_written.set_name("none");
+  grpc::ClientContext fourth;
+  EXPECT_EQ(stub_->TakeWrittenPages(&fourth, take_written, &taken).error_code(),
+            grpc::StatusCode::NOT_FOUND);
+  hv::v1::SetWriteWatchRequest watch;
+  watch.set_name("vm");
+  hv::v1::GuestMemory memory;
+  grpc::ClientContext fifth;
+  EXPECT_EQ(stub_->SetWriteWatch(&fifth, watch, &memory).error_code(),
+            grpc::StatusCode::FAILED_PRECONDITION)
+      << "the host pages";
   hv::v1::TranslateAddressRequest translate;
   translate.set_name("vm");
   translate.set_vcpu(0);

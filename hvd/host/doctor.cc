@@ -96,6 +96,21 @@ hv::v1::Finding DemandPaging(const HostFacts& facts) {
       "filter lets userfaultfd(2) through");
 }
 
+hv::v1::Finding WriteWatch(const HostFacts& facts) {
+  const char* topic = "write watch";
+  const UserfaultFacts& userfault = facts.userfault;
+  if (!userfault.permits_soft() && !userfault.permits_kvm()) {
+    return MakeFinding(topic, kNote, "not here: it takes demand paging",
+                       "do what is said of demand paging");
+  }
+  if (userfault.has_write_protection) {
+    return MakeFinding(topic, kOk, "possible where guest memory is paged on demand");
+  }
+  return MakeFinding(topic, kNote,
+                     "not here: this host's kernel cannot write-protect shared memory",
+                     "use Linux 5.19 or newer");
+}
+
 hv::v1::Finding UserNamespaces(const HostFacts& facts) {
   if (facts.user_namespaces) return MakeFinding("user namespaces", kOk, "services get their own");
   return MakeFinding(
@@ -137,8 +152,8 @@ std::vector<hv::v1::Finding> Examine(const HostFacts& facts) {
     findings.push_back(std::move(finding));
   }
   for (auto& finding : ExamineKvm(facts)) findings.push_back(std::move(finding));
-  for (const auto examine : {Tsc, Cores, Memory, HugePages, DemandPaging, UserNamespaces, Landlock,
-                             Seccomp, Descriptors}) {
+  for (const auto examine : {Tsc, Cores, Memory, HugePages, DemandPaging, WriteWatch,
+                             UserNamespaces, Landlock, Seccomp, Descriptors}) {
     findings.push_back(examine(facts));
   }
   return findings;

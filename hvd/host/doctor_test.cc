@@ -83,6 +83,17 @@ TEST(DoctorTest, DemandPagingIsForEachEngineByItsOwnPermission) {
   EXPECT_NE(Find(facts, "demand paging").found().find("none for shared memory"), std::string::npos);
 }
 
+TEST(DoctorTest, AWriteWatchTakesDemandPagingAndAKernelThatProtectsSharedMemory) {
+  HostFacts facts = IntelBareMetal();
+  facts.userfault.has_write_protection = false;
+  hv::v1::Finding found = Find(facts, "write watch");
+  EXPECT_EQ(found.level(), hv::v1::FINDING_LEVEL_NOTE);
+  EXPECT_NE(found.advice().find("Linux 5.19"), std::string::npos);
+  facts.userfault = {};
+  found = Find(facts, "write watch");
+  EXPECT_NE(found.found().find("demand paging"), std::string::npos);
+}
+
 TEST(HostFactsTest, GatheringFindsThisHostAndLeavesNoChild) {
   const HostFacts facts = GatherHostFacts();
   EXPECT_FALSE(facts.cpu_model.empty());

@@ -6,12 +6,15 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <cstdint>
 #include <utility>
 
 #include "base/unique_fd.h"
 
 namespace hv::hvd {
 namespace {
+
+constexpr uint64_t kWrites = UFFD_FEATURE_PAGEFAULT_FLAG_WP | UFFD_FEATURE_WP_HUGETLBFS_SHMEM;
 
 UniqueFd Open(int flags) {
   return UniqueFd(static_cast<int>(syscall(SYS_userfaultfd, O_CLOEXEC | flags)));
@@ -35,6 +38,8 @@ UserfaultFacts ProbeUserfault() {
   api.api = UFFD_API;
   api.features = UFFD_FEATURE_MISSING_SHMEM;
   facts.has_shared_memory = ioctl(any.get(), UFFDIO_API, &api) == 0;
+  // It answers with all that it has.
+  facts.has_write_protection = (api.features & kWrites) == kWrites;
   return facts;
 }
 

@@ -1,4 +1,5 @@
-// Whether this host lets guest RAM be paged on demand (userfaultfd(2)); found out by trying.
+// Whether this host lets guest RAM be paged on demand, and writes to it be watched
+// (userfaultfd(2)); found out by trying.
 #pragma once
 
 #include <cerrno>
@@ -13,6 +14,8 @@ struct UserfaultFacts {
   int device_error = ENOENT;
   // The kernel tells of missing pages of shared memory.
   bool has_shared_memory = false;
+  // And of writes to it.
+  bool has_write_protection = false;
 
   bool permits_soft() const { return has_shared_memory && user_mode_error == 0; }
   bool permits_kvm() const { return has_shared_memory && (call_error == 0 || device_error == 0); }

@@ -1,5 +1,5 @@
-// Guest memory of one life of a machine: its map and changes that take effect, the dirty log,
-// linear addresses.
+// Guest memory of one life of a machine: its map and changes that take effect, the dirty log, the
+// write watch, linear addresses.
 #pragma once
 
 #include <cstdint>
@@ -31,6 +31,8 @@ class MachineMemory {
   absl::StatusOr<hv::v1::GuestMemory> SetDirtyLogging(uint64_t address, uint64_t bytes, bool on);
   absl::StatusOr<hv::v1::GuestMemory> SetWriteProtection(uint64_t address, uint64_t bytes, bool on);
   absl::StatusOr<hv::v1::TakeDirtyLogResponse> TakeDirtyLog(uint64_t address);
+  absl::StatusOr<hv::v1::GuestMemory> SetWriteWatch(uint64_t address, uint64_t bytes, bool on);
+  absl::StatusOr<hv::v1::TakeDirtyLogResponse> TakeWrittenPages(uint64_t address);
   // `vcpu_state`: the bytes of a struct hv_vcpu_state.
   absl::StatusOr<hv::v1::Translation> Translate(const std::string& vcpu_state, uint64_t linear);
 

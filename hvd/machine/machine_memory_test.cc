@@ -97,6 +97,18 @@ TEST_F(MachineMemoryTest, AnAnswerHasAtMostSixteenRangesAndSaysWhereToGoOn) {
   EXPECT_EQ(rest->next_address(), 0u);
 }
 
+TEST_F(MachineMemoryTest, WhereTheHostPagesNoWritesAreWatched) {
+  for (const bool on : {true, false}) {
+    const auto status = machine_->WithMemory(
+        [&](MachineMemory& memory) { return memory.SetWriteWatch(0, 0, on).status(); });
+    EXPECT_TRUE(absl::IsFailedPrecondition(status)) << status;
+  }
+  const auto status = machine_->WithMemory(
+      [](MachineMemory& memory) { return memory.TakeWrittenPages(0).status(); });
+  EXPECT_TRUE(absl::IsFailedPrecondition(status)) << status;
+  EXPECT_EQ(launcher_.mmu.calls(), Calls{});
+}
+
 TEST_F(MachineMemoryTest, ARunningGuestIsPausedForATranslation) {
   ASSERT_TRUE(machine_->Start().ok());
   const auto found = machine_->Translate(0, 0xffff888000000000);

@@ -101,6 +101,8 @@ TEST_F(MachinePagingTest, CountersAreThoseOfThePagersPage) {
   page->wakes = 2;
   page->refused = 3;
   page->failed = 4;
+  page->writes = 5;
+  page->stray_writes = 6;
   const auto paging = PagingOf(*machine);
   EXPECT_EQ(paging.faults(), 10u);
   EXPECT_EQ(paging.pages(), 160u);
@@ -108,6 +110,30 @@ TEST_F(MachinePagingTest, CountersAreThoseOfThePagersPage) {
   EXPECT_EQ(paging.wakes(), 2u);
   EXPECT_EQ(paging.refused(), 3u);
   EXPECT_EQ(paging.failed(), 4u);
+  EXPECT_EQ(paging.writes(), 5u);
+  EXPECT_EQ(paging.stray_writes(), 6u);
+}
+
+// hv_kernel need not know: nothing of its map has changed.
+TEST_F(MachinePagingTest, AWatchIsRegisteredAndAskedOfMmuSvcAlone) {
+  if (!permitted_.ok()) GTEST_SKIP() << "SKIPPED: " << permitted_;
+  launcher_.watch_memory = WatchRam;
+  const auto machine = CreateAndStart();
+  launcher_.mmu.dirty.emplace_back().set_bitmap("\x03");
+  absl::StatusOr<hv::v1::TakeDirtyLogResponse> taken;
+  const auto status = machine->WithMemory([&](MachineMemory& memory) {
+    if (const auto on = memory.SetWriteWatch(0, 0, true); !on.ok()) return on.status();
+    launcher_.mmu.die_in = {"rewatch pages"};  // is not repeated
+    taken = memory.TakeWrittenPages(0);
+    return taken.status();
+  });
+  if (absl::IsFailedPrecondition(status)) GTEST_SKIP() << "SKIPPED: " << status;
+  ASSERT_TRUE(status.ok()) << status;
+  EXPECT_EQ(taken->dirty_pages(), 2u);
+  EXPECT_EQ(launcher_.mmu.cleared.size(), 1u);
+  EXPECT_EQ(launcher_.mmu.calls(),
+            (std::vector<std::string>{"set write watch", "read written pages", "rewatch pages"}));
+  EXPECT_EQ(launcher_.Find("hv_kernel")->calls(), std::vector<std::string>{"start"});
 }
 
 // As where every process of mmu_svc dies at once: what the guest touches then, the host gives.
@@ -115,6 +141,7 @@ TEST_F(MachinePagingTest, AnMmuSvcThatIsGivenUpLeavesTheGuestItsMemory) {
   if (!permitted_.ok()) GTEST_SKIP() << "SKIPPED: " << permitted_;
   launcher_.watch_memory = WatchRam;
   const auto machine = CreateAndStart();
+  launcher_.mmu.memory.add_regions()->set_write_watch(true);  // as mmu_svc goes on to think
   const auto kernel = launcher_.Await("hv_kernel");
   const auto ram = kernel->AwaitAttached()->Find(HV_SEGMENT_GUEST_RAM);
   std::thread vcpu([&] { ram[0x5000] = std::byte{1}; });
@@ -129,7 +156,13 @@ TEST_F(MachinePagingTest, AnMmuSvcThatIsGivenUpLeavesTheGuestItsMemory) {
   launcher_.die_attached.clear();
   ASSERT_EQ(machine->ReplaceService("mmu_svc"), absl::OkStatus());
   EXPECT_FALSE(PagingOf(*machine).on_demand());
-  EXPECT_NE(PagingOf(*machine).notice(), "");
+  EXPECT_NE(PagingOf(*machine).notice().find("the write watch has ended"), std::string::npos);
+  const auto status = machine->WithMemory([](MachineMemory& memory) {
+    const auto shown = memory.Show();
+    EXPECT_FALSE(shown.ok() && shown->regions(0).write_watch());
+    return memory.SetWriteWatch(0, 0, true).status();
+  });
+  EXPECT_TRUE(absl::IsFailedPrecondition(status)) << status;
 }
 
 }  // namespace

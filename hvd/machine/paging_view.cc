@@ -11,17 +11,33 @@ std::string NoticeOf(const GuestPaging& paging, const hv_pager_page& page) {
   return "no mmu_svc stayed alive; the host gives pages for the rest of this life";
 }
 
+// Whether there was one.
+bool EndWatches(hv::v1::GuestMemory& memory) {
+  bool ended = false;
+  for (auto& region : *memory.mutable_regions()) {
+    ended |= region.write_watch();
+    region.set_write_watch(false);
+  }
+  return ended;
+}
+
 }  // namespace
 
-void ShowPaging(const GuestPaging& paging, const hv_pager_page& page, hv::v1::MemoryPaging& shown) {
+void ShowPaging(const GuestPaging& paging, const hv_pager_page& page, hv::v1::GuestMemory& memory) {
+  hv::v1::MemoryPaging& shown = *memory.mutable_paging();
   shown.set_on_demand(paging.on_demand() && ring::LoadRelaxed(page.released) == 0);
   shown.set_notice(NoticeOf(paging, page));
+  if (!shown.on_demand() && EndWatches(memory)) {
+    shown.mutable_notice()->append("; the write watch has ended with that");
+  }
   shown.set_faults(ring::LoadRelaxed(page.faults));
   shown.set_pages(ring::LoadRelaxed(page.pages));
   shown.set_read_ahead_pages(ring::LoadRelaxed(page.read_ahead_pages));
   shown.set_wakes(ring::LoadRelaxed(page.wakes));
   shown.set_refused(ring::LoadRelaxed(page.refused));
   shown.set_failed(ring::LoadRelaxed(page.failed));
+  shown.set_writes(ring::LoadRelaxed(page.writes));
+  shown.set_stray_writes(ring::LoadRelaxed(page.stray_writes));
 }
 
 void ShowPagingCounters(const GuestPaging& paging, const hv_pager_page& page,
@@ -38,6 +54,8 @@ void ShowPagingCounters(const GuestPaging& paging, const hv_pager_page& page,
   add("wakes on attach", ring::LoadRelaxed(page.wakes));
   add("events refused", ring::LoadRelaxed(page.refused));
   add("faults tried again", ring::LoadRelaxed(page.failed));
+  add("watched writes", ring::LoadRelaxed(page.writes));
+  add("stray writes", ring::LoadRelaxed(page.stray_writes));
 }
 
 }  // namespace hv::hvd

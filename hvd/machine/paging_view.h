@@ -7,7 +7,8 @@
 
 namespace hv::hvd {
 
-void ShowPaging(const GuestPaging& paging, const hv_pager_page& page, hv::v1::MemoryPaging& shown);
+// Fills in `paging`. A watch that mmu_svc still has in its map has ended where the host pages.
+void ShowPaging(const GuestPaging& paging, const hv_pager_page& page, hv::v1::GuestMemory& memory);
 
 // The same counters by name, for GetStats; nothing where the host pages.
 void ShowPagingCounters(const GuestPaging& paging, const hv_pager_page& page,

@@ -20,6 +20,7 @@ std::string SegmentName(hv_segment kind, uint32_t endpoint, uint32_t peer) {
     case HV_SEGMENT_DIRTY_LOG: return "hv:dirty-log";
     case HV_SEGMENT_GUEST_RAM: return "hv:guest-ram";
     case HV_SEGMENT_PAGER_PAGE: return "hv:pager-page";
+    case HV_SEGMENT_WRITTEN_PAGES: return "hv:written-pages";
   }
   return "hv:unknown";
 }

@@ -28,7 +28,8 @@ namespace {
 constexpr uint64_t kPageBytes = 4096;
 constexpr uint32_t kFirstEpoch = 1;
 
-uint64_t DirtyLogBytes(uint64_t memory_bytes) {
+// Of the dirty log and of written pages.
+uint64_t PageLogBytes(uint64_t memory_bytes) {
   const uint64_t pages = memory_bytes / kPageBytes;
   return sizeof(hv_dirty_log) + (pages + 63) / 64 * sizeof(uint64_t);
 }
@@ -48,7 +49,8 @@ Rights RightsOf(uint32_t role, hv_segment kind) {
     case HV_SEGMENT_SPIN_BUDGET: return {true, true};
     case HV_SEGMENT_DIRTY_LOG:
     case HV_SEGMENT_GUEST_RAM: return {kernel || role == HV_ROLE_MMU, true};
-    case HV_SEGMENT_PAGER_PAGE: return {role == HV_ROLE_MMU, true};
+    case HV_SEGMENT_PAGER_PAGE:
+    case HV_SEGMENT_WRITTEN_PAGES: return {role == HV_ROLE_MMU, true};
     default: return {};
   }
 }
@@ -76,11 +78,12 @@ struct Spec {
 std::vector<Spec> Specs(const Topology& topology, uint64_t memory_bytes) {
   std::vector<Spec> specs{
       {HV_SEGMENT_GUEST_RAM, 0, 0, memory_bytes},
-      {HV_SEGMENT_DIRTY_LOG, 0, 0, DirtyLogBytes(memory_bytes)},
+      {HV_SEGMENT_DIRTY_LOG, 0, 0, PageLogBytes(memory_bytes)},
       {HV_SEGMENT_ROUTE_TABLE, 0, 0, sizeof(hv_route_table)},
       {HV_SEGMENT_CPUID_TABLE, 0, 0, sizeof(hv_cpuid_table)},
       {HV_SEGMENT_SPIN_BUDGET, 0, 0, sizeof(hv_spin_budget)},
       {HV_SEGMENT_PAGER_PAGE, 0, 0, sizeof(hv_pager_page)},
+      {HV_SEGMENT_WRITTEN_PAGES, 0, 0, PageLogBytes(memory_bytes)},
   };
   for (uint32_t vcpu : topology.vcpus) {
     specs.push_back({HV_SEGMENT_VCPU_PAGE, vcpu, 0, sizeof(hv_vcpu_page)});
@@ -200,6 +203,7 @@ absl::Status SegmentSet::Format(const OwnedSegment& segment, const Topology& top
       return absl::OkStatus();
     case HV_SEGMENT_SPIN_BUDGET: mapping->As<hv_spin_budget>()->slots = SpinSlots(topology); break;
     case HV_SEGMENT_DIRTY_LOG:
+    case HV_SEGMENT_WRITTEN_PAGES:
       mapping->As<hv_dirty_log>()->pages = guest_ram().bytes / kPageBytes;
       break;
     default: break;

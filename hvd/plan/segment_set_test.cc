@@ -124,6 +124,7 @@ TEST_F(SegmentSetTest, GuestRamIsForKernelAndMmuAlone) {
 TEST_F(SegmentSetTest, WhatThePagerDoesIsForMmuSvcAlone) {
   for (uint32_t process : Processes()) {
     EXPECT_EQ(Maps(process, HV_SEGMENT_PAGER_PAGE), HV_ENDPOINT_ROLE(process) == HV_ROLE_MMU);
+    EXPECT_EQ(Maps(process, HV_SEGMENT_WRITTEN_PAGES), HV_ENDPOINT_ROLE(process) == HV_ROLE_MMU);
   }
   set_.pager_page().faults = 7;
   const auto restored = SegmentSet::Restore(topology_, kMemory, Copies(set_));

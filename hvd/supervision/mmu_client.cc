@@ -48,6 +48,21 @@ absl::StatusOr<Response> Call(const MmuClient::Current& current,
   }
 }
 
+template <typename Request>
+Request ForRange(uint64_t address, uint64_t bytes, bool on) {
+  Request request;
+  request.set_address(address);
+  request.set_bytes(bytes);
+  request.set_on(on);
+  return request;
+}
+
+hv::v1::MmuReadPagesRequest From(uint64_t address) {
+  hv::v1::MmuReadPagesRequest request;
+  request.set_address(address);
+  return request;
+}
+
 }  // namespace
 
 absl::StatusOr<hv::v1::GuestMemory> MmuClient::GetMap() {
@@ -56,30 +71,36 @@ absl::StatusOr<hv::v1::GuestMemory> MmuClient::GetMap() {
 
 absl::StatusOr<hv::v1::GuestMemory> MmuClient::SetDirtyLogging(uint64_t address, uint64_t bytes,
                                                                bool on) {
-  hv::v1::MmuSetDirtyLoggingRequest request;
-  request.set_address(address);
-  request.set_bytes(bytes);
-  request.set_on(on);
-  return Call(current_, &Stub::SetDirtyLogging, request);
+  return Call(current_, &Stub::SetDirtyLogging,
+              ForRange<hv::v1::MmuSetNotingRequest>(address, bytes, on));
 }
 
 absl::StatusOr<hv::v1::GuestMemory> MmuClient::SetWriteProtection(uint64_t address, uint64_t bytes,
                                                                   bool on) {
-  hv::v1::MmuSetWriteProtectionRequest request;
-  request.set_address(address);
-  request.set_bytes(bytes);
-  request.set_on(on);
-  return Call(current_, &Stub::SetWriteProtection, request);
+  return Call(current_, &Stub::SetWriteProtection,
+              ForRange<hv::v1::MmuSetWriteProtectionRequest>(address, bytes, on));
 }
 
 absl::StatusOr<hv::v1::DirtyPages> MmuClient::ReadDirtyLog(uint64_t address) {
-  hv::v1::MmuReadDirtyLogRequest request;
-  request.set_address(address);
-  return Call(current_, &Stub::ReadDirtyLog, request);
+  return Call(current_, &Stub::ReadDirtyLog, From(address));
 }
 
 absl::Status MmuClient::ClearDirtyLog(const hv::v1::DirtyPages& pages) {
   return CallOnce(current_, &Stub::ClearDirtyLog, pages).status();
+}
+
+absl::StatusOr<hv::v1::GuestMemory> MmuClient::SetWriteWatch(uint64_t address, uint64_t bytes,
+                                                             bool on) {
+  return Call(current_, &Stub::SetWriteWatch,
+              ForRange<hv::v1::MmuSetNotingRequest>(address, bytes, on));
+}
+
+absl::StatusOr<hv::v1::DirtyPages> MmuClient::ReadWrittenPages(uint64_t address) {
+  return Call(current_, &Stub::ReadWrittenPages, From(address));
+}
+
+absl::Status MmuClient::RewatchPages(const hv::v1::DirtyPages& pages) {
+  return CallOnce(current_, &Stub::RewatchPages, pages).status();
 }
 
 absl::StatusOr<hv::v1::Translation> MmuClient::Translate(

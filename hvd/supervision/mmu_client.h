@@ -25,6 +25,10 @@ class MmuClient {
   absl::StatusOr<hv::v1::DirtyPages> ReadDirtyLog(uint64_t address);
   // Once: a page may have become dirty again before a second try.
   absl::Status ClearDirtyLog(const hv::v1::DirtyPages& pages);
+  absl::StatusOr<hv::v1::GuestMemory> SetWriteWatch(uint64_t address, uint64_t bytes, bool on);
+  absl::StatusOr<hv::v1::DirtyPages> ReadWrittenPages(uint64_t address);
+  // Once, likewise.
+  absl::Status RewatchPages(const hv::v1::DirtyPages& pages);
   absl::StatusOr<hv::v1::Translation> Translate(const hv::v1::MmuTranslateRequest& request);
 
  private:

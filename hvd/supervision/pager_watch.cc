@@ -51,14 +51,15 @@ bool PagerWatch::Hangs(const Process& process, HangDetector::TimePoint now) {
 }
 
 absl::Status PagerWatch::Release() {
-  uffdio_range range{.start = paging_.address, .len = paging_.bytes};
-  if (ioctl(paging_.userfault.get(), UFFDIO_UNREGISTER, &range) != 0) {
-    return absl::InternalError(
-        absl::StrCat("giving guest RAM back to the host: ", std::strerror(errno)));
-  }
+  // Said first: whoever registers anew at this moment looks for it afterwards (RegisterForWrites).
   ring::DirectStores stores;
   ring::StoreRelaxed(page_.released, 1u, stores);
-  return absl::OkStatus();
+  uffdio_range range{.start = paging_.address, .len = paging_.bytes};
+  if (ioctl(paging_.userfault.get(), UFFDIO_UNREGISTER, &range) == 0) return absl::OkStatus();
+  const int error = errno;
+  ring::StoreRelaxed(page_.released, 0u, stores);
+  return absl::InternalError(
+      absl::StrCat("giving guest RAM back to the host: ", std::strerror(error)));
 }
 
 }  // namespace hv::hvd

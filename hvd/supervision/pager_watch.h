@@ -24,7 +24,8 @@ class PagerWatch {
   // To be called again and again. True: threads of hv_kernel wait for pages, and `process` has done
   // nothing about it for too long.
   bool Hangs(const Process& process, HangDetector::TimePoint now);
-  // Nobody will serve any more: has the host give pages from now on; whoever waits goes on.
+  // Nobody will serve any more: has the host give pages from now on, and protect none; whoever
+  // waits goes on.
   absl::Status Release();
 
  private:

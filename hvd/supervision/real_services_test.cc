@@ -1,31 +1,14 @@
-// The supervisor with the real service processes, and a vCPU's end of their rings in the test's
-// hands.
-#include <fcntl.h>
-#include <gtest/gtest.h>
-#include <signal.h>
-#include <unistd.h>
+// Real service processes, and a vCPU's end of their rings in the test's hands.
+#include "hvd/supervision/real_services.h"
 
-#include <condition_variable>
-#include <filesystem>
-#include <fstream>
-#include <mutex>
-#include <thread>
+#include <signal.h>
 
 #include "abi/endpoint.h"
 #include "abi/message.h"
-#include "abi/pager_page.h"
 #include "abi/platform.h"
 #include "abi/route_table.h"
 #include "abi/state.h"
-#include "base/temporary_folder.h"
-#include "hvd/host/machine_clock_base.h"
-#include "hvd/host/posix_launcher.h"
-#include "hvd/machine/memory_map.h"
-#include "hvd/plan/topology.h"
 #include "hvd/supervision/mmu_client.h"
-#include "hvd/supervision/supervisor.h"
-#include "hvd/testing/fake_keeper.h"
-#include "hvd/testing/watched_ram.h"
 #include "ring/consumer.h"
 #include "ring/producer.h"
 #include "ring/wake.h"
@@ -33,10 +16,9 @@
 namespace hv::hvd {
 namespace {
 
-namespace fs = std::filesystem;
+using RealServicesTest = RealServices;
 
 constexpr uint32_t kVcpu = HV_ENDPOINT(HV_ROLE_KERNEL, 0);
-constexpr std::chrono::seconds kTimeout{20};
 
 // A vCPU's channel with one service.
 class Line {
@@ -100,79 +82,6 @@ class Line {
   ring::Consumer consumer_;
   ring::Sleeper sleeper_;
   uint32_t tag_ = 0;
-};
-
-class RealServicesTest : public testing::Test {
- protected:
-  RealServicesTest()
-      : log_(open(log_path_.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0600)) {
-    config_.set_memory_bytes(64 << 20);
-    plan_.name = "test";
-    plan_.memory_bytes = config_.memory_bytes();
-    plan_.engine = "soft";
-    plan_.clock = StartClock(HostTscHz().value());
-    plan_.memory_map = BuildMemoryMap(config_);
-    supervisor_ = std::make_unique<Supervisor>(
-        Supervisor::Parts{.loop = loop_,
-                          .launcher = launcher_,
-                          .segments = set_,
-                          .plan = plan_,
-                          .records = records_,
-                          .log = log_.get(),
-                          .on_event = [this](const ServiceEvent& event) { OnEvent(event); }});
-  }
-  ~RealServicesTest() override {
-    supervisor_.reset();
-    if (HasFailure()) std::cerr << std::ifstream(log_path_).rdbuf();
-  }
-
-  void StartAll() {
-    const auto started = supervisor_->Start(topology_.services);
-    ASSERT_TRUE(started.ok()) << started;
-    const auto ready = supervisor_->AwaitReady(kTimeout);
-    ASSERT_TRUE(ready.ok()) << ready;
-  }
-  void OnEvent(const ServiceEvent& event) {
-    std::lock_guard lock(mutex_);
-    if (event.kind == hv::v1::EVENT_KIND_SERVICE_REPLACED) ++replaced_;
-    if (event.kind == hv::v1::EVENT_KIND_DEGRADED) degraded_ = event.message;
-    if (event.kind == hv::v1::EVENT_KIND_SERVICE_DIED) last_death_ = event.message;
-    changed_.notify_all();
-  }
-  void AwaitReplaced(int count) {
-    std::unique_lock lock(mutex_);
-    EXPECT_TRUE(changed_.wait_for(lock, kTimeout, [&] { return replaced_ >= count; }));
-    EXPECT_EQ(degraded_, "");
-  }
-  hv::v1::ServiceStatus StatusOf(uint32_t endpoint) {
-    for (auto& status : supervisor_->Status()) {
-      if (status.endpoint() == endpoint) return status;
-    }
-    ADD_FAILURE() << "no service " << endpoint;
-    return {};
-  }
-  // Not there at once, but without being asked for.
-  void AwaitStandby(uint32_t endpoint) {
-    while (StatusOf(endpoint).standby_pid() == 0) std::this_thread::yield();
-  }
-
-  const TemporaryFolder temporary_;
-  const fs::path log_path_ = temporary_.path() / "log";
-  UniqueFd log_;
-  hv::v1::MachineConfig config_;
-  Topology topology_ = PlanTopology(1);
-  SegmentSet set_ = SegmentSet::Make(topology_, 64 << 20).value();
-  MachinePlan plan_;
-  FakeKeeper keeper_;
-  MachineRecords records_{keeper_, "test"};
-  EventLoop loop_;
-  PosixLauncher launcher_{Executables::Beside(fs::current_path() / "hvd")};
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  int replaced_ = 0;
-  std::string degraded_;
-  std::string last_death_;
-  std::unique_ptr<Supervisor> supervisor_;
 };
 
 TEST_F(RealServicesTest, EveryServiceStartsUnderItsNameAndIsHeldIn) {
@@ -302,71 +211,6 @@ TEST_F(RealServicesTest, AServiceThatIsStoppedIsReplaced) {
     EXPECT_NE(StatusOf(kTimer).pid(), pid);
   }
   EXPECT_FALSE(line.HasMore());
-}
-
-// The test plays hv_kernel: a thread of it touches guest RAM that mmu_svc pages.
-class PagedRamTest : public RealServicesTest {
- protected:
-  void SetUp() override {
-    auto userfault = WatchRam(ram_.bytes());
-    if (!userfault.ok()) GTEST_SKIP() << "SKIPPED: " << userfault.status();
-    plan_.paging = {.userfault = *std::move(userfault),
-                    .address = reinterpret_cast<uint64_t>(ram_.bytes().data()),
-                    .bytes = ram_.bytes().size(),
-                    .notice = ""};
-    StartAll();
-  }
-  // Stops it while its loop sleeps with nothing to do.
-  void StopAsleep(pid_t pid) {
-    const uint64_t& waiting = set_.state_header(kMmu)->waiting;
-    for (;;) {
-      while (ring::LoadRelaxed(waiting) == 0) std::this_thread::yield();
-      ASSERT_EQ(kill(pid, SIGSTOP), 0);
-      while (ReadProcessActivity(pid).state != 'T') std::this_thread::yield();
-      if (ring::LoadRelaxed(waiting) != 0) return;
-      ASSERT_EQ(kill(pid, SIGCONT), 0);
-    }
-  }
-  // A page of a chunk that nobody has touched.
-  void TouchNew() { ram_.bytes()[(next_ += 1 << 20)] = std::byte{1}; }
-
-  static constexpr uint32_t kMmu = HV_ENDPOINT(HV_ROLE_MMU, 0);
-  const ring::Mapping ram_ =
-      ring::Mapping::Map(set_.guest_ram().fd.get(), set_.guest_ram().bytes, true).value();
-  size_t next_ = 0;
-};
-
-TEST_F(PagedRamTest, MmuSvcGivesWhatIsTouchedFromInsideItsSandbox) {
-  TouchNew();
-  EXPECT_GE(set_.pager_page().faults, 1u);
-  EXPECT_GE(set_.pager_page().pages, 1u);
-  EXPECT_EQ(set_.pager_page().refused, 0u);
-  EXPECT_EQ(set_.pager_page().failed, 0u);
-}
-
-TEST_F(PagedRamTest, FaultsAreServedByWhicheverProcessLives) {
-  for (int deaths = 1; deaths <= 5; ++deaths) {
-    const pid_t pid = StatusOf(kMmu).pid();
-    std::thread vcpu([&] {
-      for (int i = 0; i < 8; ++i) TouchNew();
-    });
-    ASSERT_EQ(kill(pid, SIGKILL), 0);
-    vcpu.join();
-    AwaitReplaced(deaths);
-  }
-  EXPECT_GE(set_.pager_page().wakes, 5u);
-}
-
-// The loop of mmu_svc sleeps with nothing to do meanwhile, which is no hang.
-TEST_F(PagedRamTest, OneThatIsStoppedWhileAFaultWaitsIsReplacedForThat) {
-  for (int stops = 1; stops <= 3; ++stops) {
-    StopAsleep(StatusOf(kMmu).pid());
-    TouchNew();  // given by the next one
-    AwaitReplaced(stops);
-    std::lock_guard lock(mutex_);
-    EXPECT_EQ(last_death_,
-              "hung with page faults of the guest waiting for 50 ms, killed by signal 9 (Killed)");
-  }
 }
 
 TEST_F(RealServicesTest, NobodyWaitsWhereThePlanSaysSo) {

@@ -129,7 +129,7 @@ class FakeMmuControl : public hv::v1::MmuControl::Service {
     *response = mmu_.memory;
     return Enter("get map");
   }
-  grpc::Status SetDirtyLogging(grpc::ServerContext*, const hv::v1::MmuSetDirtyLoggingRequest*,
+  grpc::Status SetDirtyLogging(grpc::ServerContext*, const hv::v1::MmuSetNotingRequest*,
                                hv::v1::GuestMemory* response) override {
     *response = mmu_.memory;
     const grpc::Status status = Enter("set dirty logging");
@@ -141,19 +141,31 @@ class FakeMmuControl : public hv::v1::MmuControl::Service {
     const grpc::Status status = Enter("set write protection");
     return status.ok() ? mmu_.refusal : status;
   }
-  grpc::Status ReadDirtyLog(grpc::ServerContext*, const hv::v1::MmuReadDirtyLogRequest* request,
+  grpc::Status ReadDirtyLog(grpc::ServerContext*, const hv::v1::MmuReadPagesRequest* request,
                             hv::v1::DirtyPages* response) override {
-    for (const auto& range : mmu_.dirty) {
-      if (range.address() < request->address()) continue;
-      *response = range;
-      break;
-    }
+    ShowFrom(request->address(), *response);
     return Enter("read dirty log");
   }
   grpc::Status ClearDirtyLog(grpc::ServerContext*, const hv::v1::DirtyPages* request,
-                             hv::v1::MmuClearDirtyLogResponse*) override {
+                             hv::v1::MmuClearPagesResponse*) override {
     mmu_.cleared.push_back(*request);
     return Enter("clear dirty log");
+  }
+  grpc::Status SetWriteWatch(grpc::ServerContext*, const hv::v1::MmuSetNotingRequest*,
+                             hv::v1::GuestMemory* response) override {
+    *response = mmu_.memory;
+    const grpc::Status status = Enter("set write watch");
+    return status.ok() ? mmu_.refusal : status;
+  }
+  grpc::Status ReadWrittenPages(grpc::ServerContext*, const hv::v1::MmuReadPagesRequest* request,
+                                hv::v1::DirtyPages* response) override {
+    ShowFrom(request->address(), *response);
+    return Enter("read written pages");
+  }
+  grpc::Status RewatchPages(grpc::ServerContext*, const hv::v1::DirtyPages* request,
+                            hv::v1::MmuClearPagesResponse*) override {
+    mmu_.cleared.push_back(*request);
+    return Enter("rewatch pages");
   }
   grpc::Status Translate(grpc::ServerContext*, const hv::v1::MmuTranslateRequest* request,
                          hv::v1::Translation* response) override {
@@ -164,6 +176,13 @@ class FakeMmuControl : public hv::v1::MmuControl::Service {
   }
 
  private:
+  void ShowFrom(uint64_t address, hv::v1::DirtyPages& shown) const {
+    for (const auto& range : mmu_.dirty) {
+      if (range.address() < address) continue;
+      shown = range;
+      break;
+    }
+  }
   grpc::Status Enter(const char* call) {
     if (!mmu_.Enter(call)) return grpc::Status::OK;
     die_();

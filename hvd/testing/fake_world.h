@@ -64,7 +64,8 @@ class FakeMmu {
 
   // Answers; to be changed while nobody asks.
   hv::v1::GuestMemory memory;
-  std::vector<hv::v1::DirtyPages> dirty;  // one for each call of ReadDirtyLog
+  // One for each call of ReadDirtyLog or ReadWrittenPages.
+  std::vector<hv::v1::DirtyPages> dirty;
   std::set<std::string> die_in;
   grpc::Status refusal;  // of changes
   hv::v1::MmuTranslateRequest translated;

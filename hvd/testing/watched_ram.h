@@ -21,13 +21,18 @@ namespace hv::hvd {
 inline absl::StatusOr<UniqueFd> WatchRam(std::span<std::byte> ram) {
   UniqueFd fd(
       static_cast<int>(syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK | UFFD_USER_MODE_ONLY)));
-  uffdio_api api{};
-  api.api = UFFD_API;
-  api.features = UFFD_FEATURE_MISSING_SHMEM;
+  const auto enable = [&fd](uint64_t features) {
+    uffdio_api api{};
+    api.api = UFFD_API;
+    api.features = features;
+    return ioctl(fd.get(), UFFDIO_API, &api) == 0;
+  };
+  constexpr uint64_t kMissing = UFFD_FEATURE_MISSING_SHMEM;
+  constexpr uint64_t kWrites = UFFD_FEATURE_PAGEFAULT_FLAG_WP | UFFD_FEATURE_WP_HUGETLBFS_SHMEM;
   uffdio_register range{};
   range.range = {.start = reinterpret_cast<uint64_t>(ram.data()), .len = ram.size()};
   range.mode = UFFDIO_REGISTER_MODE_MISSING;
-  if (!fd.valid() || ioctl(fd.get(), UFFDIO_API, &api) != 0 ||
+  if (!fd.valid() || (!enable(kMissing | kWrites) && !enable(kMissing)) ||
       ioctl(fd.get(), UFFDIO_REGISTER, &range) != 0) {
     return absl::UnavailableError(absl::StrCat("userfaultfd: ", std::strerror(errno)));
   }

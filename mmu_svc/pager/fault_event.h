@@ -1,5 +1,5 @@
-// A message of userfaultfd(2) read: which page of guest RAM is missing. What hv_kernel maps is its
-// own business, so nothing in a message is believed.
+// A message of userfaultfd(2) read: what a thread does with guest RAM that it waits for. What
+// hv_kernel maps is its own business, so nothing in a message is believed.
 #pragma once
 
 #include <linux/userfaultfd.h>
@@ -15,8 +15,13 @@ struct Window {
   uint64_t bytes;
 };
 
-// The offset in guest RAM of the page whose absence the message tells. Nothing: it tells of
-// something else, or of somewhere else.
-std::optional<uint64_t> MissingPage(const uffd_msg& message, const Window& window);
+struct PageFault {
+  uint64_t offset;          // of the page, in guest RAM
+  bool is_protected_write;  // to a page that is there and write-protected; else the page is missing
+  bool operator==(const PageFault&) const = default;
+};
+
+// Nothing: the message tells of something else, or of somewhere else.
+std::optional<PageFault> ReadFault(const uffd_msg& message, const Window& window);
 
 }  // namespace hv::mmu

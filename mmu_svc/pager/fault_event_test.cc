@@ -16,30 +16,36 @@ uffd_msg Fault(uint64_t address, uint64_t flags = 0) {
 }
 
 TEST(FaultEventTest, AMissingPageIsAnOffsetInGuestRam) {
-  EXPECT_EQ(MissingPage(Fault(kWindow.address), kWindow), 0u);
-  EXPECT_EQ(MissingPage(Fault(kWindow.address + 0x3123), kWindow), 0x3000u);
-  EXPECT_EQ(MissingPage(Fault(kWindow.address + 0xffff), kWindow), 0xf000u);
+  EXPECT_EQ(ReadFault(Fault(kWindow.address), kWindow), (PageFault{0, false}));
+  EXPECT_EQ(ReadFault(Fault(kWindow.address + 0x3123), kWindow), (PageFault{0x3000, false}));
+  EXPECT_EQ(ReadFault(Fault(kWindow.address + 0xffff), kWindow), (PageFault{0xf000, false}));
 }
 
 TEST(FaultEventTest, ThatItWasAWriteChangesNothing) {
-  EXPECT_EQ(MissingPage(Fault(kWindow.address, UFFD_PAGEFAULT_FLAG_WRITE), kWindow), 0u);
+  EXPECT_EQ(ReadFault(Fault(kWindow.address, UFFD_PAGEFAULT_FLAG_WRITE), kWindow),
+            (PageFault{0, false}));
 }
 
 TEST(FaultEventTest, AddressesOutsideGuestRamAreNone) {
   for (const uint64_t address : {uint64_t{0}, kWindow.address - 1, kWindow.address + kWindow.bytes,
                                  UINT64_MAX, kWindow.address + (uint64_t{1} << 63)}) {
-    EXPECT_EQ(MissingPage(Fault(address), kWindow), std::nullopt) << address;
+    EXPECT_EQ(ReadFault(Fault(address), kWindow), std::nullopt) << address;
   }
 }
 
+TEST(FaultEventTest, AWriteToAProtectedPageIsToldFromAMissingPage) {
+  const uint64_t flags = UFFD_PAGEFAULT_FLAG_WP | UFFD_PAGEFAULT_FLAG_WRITE;
+  EXPECT_EQ(ReadFault(Fault(kWindow.address + 0x3123, flags), kWindow), (PageFault{0x3000, true}));
+  EXPECT_EQ(ReadFault(Fault(kWindow.address + 0x10000, flags), kWindow), std::nullopt);
+}
+
 TEST(FaultEventTest, OtherFaultsAndEventsAreNone) {
-  EXPECT_EQ(MissingPage(Fault(kWindow.address, UFFD_PAGEFAULT_FLAG_WP), kWindow), std::nullopt);
-  EXPECT_EQ(MissingPage(Fault(kWindow.address, UFFD_PAGEFAULT_FLAG_MINOR), kWindow), std::nullopt);
+  EXPECT_EQ(ReadFault(Fault(kWindow.address, UFFD_PAGEFAULT_FLAG_MINOR), kWindow), std::nullopt);
   for (int event = 0; event < 256; ++event) {
     if (event == UFFD_EVENT_PAGEFAULT) continue;
     uffd_msg message = Fault(kWindow.address);
     message.event = static_cast<uint8_t>(event);
-    EXPECT_EQ(MissingPage(message, kWindow), std::nullopt) << event;
+    EXPECT_EQ(ReadFault(message, kWindow), std::nullopt) << event;
   }
 }
 

@@ -55,7 +55,7 @@ Done Pager::Give(Extent extent) {
   Done all;
   while (extent.begin + all.bytes < extent.end) {
     const uint64_t begin = extent.begin + all.bytes;
-    const Done done = userfault_.GiveZeroPages(window_.address + begin, extent.end - begin);
+    const Done done = watch_.Give({begin, extent.end});
     all.bytes += done.bytes;
     if (done.bytes == 0) {
       all.error = done.error;
@@ -67,24 +67,45 @@ Done Pager::Give(Extent extent) {
 }
 
 Pager::Outcome Pager::Resolve(const uffd_msg& event) {
-  const auto offset = MissingPage(event, window_);
-  const auto extent = offset ? read_ahead_.At(*offset) : std::nullopt;
+  const auto fault = ReadFault(event, window_);
+  if (!fault) {
+    Count(page_.refused);
+    return Outcome::kDone;
+  }
+  return fault->is_protected_write ? ResolveWrite(fault->offset) : ResolveMissing(fault->offset);
+}
+
+Pager::Outcome Pager::ResolveMissing(uint64_t offset) {
+  const auto extent = read_ahead_.At(offset);
   if (!extent) {
     Count(page_.refused);
     return Outcome::kDone;
   }
   Count(page_.faults);
-  const Done done = Give({*offset, extent->end});
+  const Done done = Give({offset, extent->end});
   if (done.bytes == 0) {
     if (done.error == ESRCH) return Outcome::kMemoryGone;
     // There by now: another's fault was answered with it, or mmu_svc has stored in it. Or not to be
-    // had just now. Either way the thread is to try again, which tells of it anew if need be.
+    // had just now.
     if (done.error != EEXIST && done.error != EAGAIN) Count(page_.failed);
-    userfault_.Wake(window_.address + *offset, kPageBytes);
-    return Outcome::kDone;
+    return TryAgain(offset);
   }
-  const Done before = Give({extent->begin, *offset});
+  const Done before = Give({extent->begin, offset});
   Count(page_.read_ahead_pages, (done.bytes + before.bytes) / kPageBytes - 1);
+  return Outcome::kDone;
+}
+
+Pager::Outcome Pager::ResolveWrite(uint64_t offset) {
+  const WriteWatch::Noted noted = watch_.NoteWrite(offset);
+  Count(noted.watched ? page_.writes : page_.stray_writes);
+  if (noted.error == 0) return Outcome::kDone;
+  if (noted.error == ESRCH) return Outcome::kMemoryGone;
+  Count(page_.failed);
+  return TryAgain(offset);
+}
+
+Pager::Outcome Pager::TryAgain(uint64_t offset) {
+  userfault_.Wake(window_.address + offset, kPageBytes);
   return Outcome::kDone;
 }
 

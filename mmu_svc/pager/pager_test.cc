@@ -3,75 +3,16 @@
 #include <gtest/gtest.h>
 
 #include <cerrno>
-#include <deque>
-#include <set>
-#include <string>
 #include <vector>
+
+#include "abi/route_table.h"
+#include "mmu_svc/pager/fake_guest_memory.h"
 
 namespace hv::mmu {
 namespace {
 
 constexpr uint64_t kPage = 4096;
 constexpr Window kWindow{.address = 0x7f0000000000, .bytes = 1 << 20};
-
-uffd_msg Fault(uint64_t offset) {
-  uffd_msg message{};
-  message.event = UFFD_EVENT_PAGEFAULT;
-  message.arg.pagefault.address = kWindow.address + offset;
-  return message;
-}
-
-// Guest RAM of hv_kernel as the host's kernel keeps it.
-class FakeMemory final : public Userfault {
- public:
-  bool Await() override { return !events.empty(); }
-  int Read(std::span<uffd_msg> into) override {
-    turn_while_reading = page->turn;
-    size_t count = 0;
-    for (; count < into.size() && !events.empty(); ++count) {
-      into[count] = events.front();
-      events.pop_front();
-    }
-    errno = read_error;
-    return read_error == 0 ? static_cast<int>(count) : -1;
-  }
-  Done GiveZeroPages(uint64_t address, uint64_t bytes) override {
-    EXPECT_EQ(page->turn & 1, 1u);
-    Done done;
-    const uint64_t begin = address - kWindow.address;
-    EXPECT_LE(begin + bytes, kWindow.bytes);
-    while (done.bytes < bytes) {
-      const uint64_t offset = begin + done.bytes;
-      if (error != 0) {
-        done.error = error;
-      } else if (present.contains(offset)) {
-        done.error = EEXIST;
-      } else if (done.bytes == most_at_once) {
-        done.error = EAGAIN;
-      } else {
-        present.insert(offset);
-        done.bytes += kPage;
-        continue;
-      }
-      // As the kernel: what came of a request that did something is how far it came.
-      if (done.bytes != 0) done.error = EAGAIN;
-      break;
-    }
-    return done;
-  }
-  void Wake(uint64_t address, uint64_t bytes) override {
-    wakes.push_back({address - kWindow.address, address - kWindow.address + bytes});
-  }
-
-  std::deque<uffd_msg> events;
-  std::set<uint64_t> present;
-  std::vector<Extent> wakes;
-  uint64_t most_at_once = UINT64_MAX;
-  int error = 0;
-  int read_error = 0;
-  const hv_pager_page* page = nullptr;
-  uint64_t turn_while_reading = 0;
-};
 
 class PagerTest : public testing::Test {
  protected:
@@ -81,9 +22,17 @@ class PagerTest : public testing::Test {
     return pager_.ServeOnce();
   }
 
-  FakeMemory memory_;
+  uffd_msg Fault(uint64_t offset) const { return memory_.Fault(offset); }
+  std::string Written() const { return written_.Read(0x20, 16); }  // from 0x20000 on
+
+  FakeGuestMemory memory_{kWindow};
   hv_pager_page page_{};
-  Pager pager_{memory_, kWindow, ReadAhead({{0, kWindow.bytes}}), page_};
+  std::vector<uint64_t> words_ =
+      std::vector<uint64_t>((sizeof(hv_dirty_log) + kWindow.bytes / kPage / 8) / 8);
+  PageLog written_ =
+      PageLog::Open(std::as_writable_bytes(std::span(words_)), kWindow.bytes / kPage).value();
+  WriteWatch watch_{memory_, kWindow, written_, {}};
+  Pager pager_{memory_, kWindow, ReadAhead({{0, kWindow.bytes}}), watch_, page_};
 };
 
 TEST_F(PagerTest, AFaultIsAnsweredWithItsChunk) {
@@ -152,6 +101,60 @@ TEST_F(PagerTest, EventsOutsideOfGuestMemoryAreCountedAndNothingIsGiven) {
   EXPECT_EQ(page_.refused, 3u);
   EXPECT_EQ(page_.faults, 1u);
   EXPECT_EQ(memory_.present.size(), 16u);
+}
+
+TEST_F(PagerTest, WhatIsGivenOfAWatchedRangeIsProtectedAndTheRestIsNot) {
+  watch_.SetWatched({{0x22000, 0x24000}, {0x28000, 0x29000}});
+  EXPECT_TRUE(Serve({Fault(0x23000)}));
+  EXPECT_EQ(memory_.present.size(), 16u);
+  EXPECT_EQ(memory_.is_protected, (std::set<uint64_t>{0x22000, 0x23000, 0x28000}));
+  EXPECT_EQ(page_.faults, 1u);
+  EXPECT_EQ(page_.writes, 0u);
+}
+
+TEST_F(PagerTest, AWriteToAWatchedPageIsNotedAndLetGo) {
+  watch_.SetWatched({{0x20000, 0x30000}});
+  memory_.Write(0x23000);  // missing, then protected
+  EXPECT_TRUE(pager_.ServeOnce());
+  EXPECT_EQ(Written(), std::string("\0\0", 2));
+  EXPECT_TRUE(pager_.ServeOnce());
+  EXPECT_EQ(Written(), std::string("\x08\0", 2));
+  EXPECT_TRUE(memory_.waiting.empty());
+  EXPECT_FALSE(memory_.is_protected.contains(0x23000));
+  EXPECT_TRUE(memory_.is_protected.contains(0x24000));
+  EXPECT_EQ(page_.writes, 1u);
+  EXPECT_EQ(page_.refused, 0u);
+}
+
+TEST_F(PagerTest, ABitIsSetBeforeItsWriterGoesOn) {
+  watch_.SetWatched({{0x20000, 0x30000}});
+  memory_.present = memory_.is_protected = {0x23000};
+  bool noted = false;
+  memory_.on_written = [&](uint64_t) { noted = Written()[0] != 0; };
+  memory_.Write(0x23000);
+  EXPECT_TRUE(pager_.ServeOnce());
+  EXPECT_TRUE(noted);
+}
+
+// Left over from a watch whose end was cut short, or made up by hv_kernel.
+TEST_F(PagerTest, AWriteToAPageThatIsNotWatchedIsCountedAndLetGo) {
+  memory_.present = memory_.is_protected = {0x23000};
+  memory_.Write(0x23000);
+  EXPECT_TRUE(pager_.ServeOnce());
+  EXPECT_TRUE(memory_.waiting.empty());
+  EXPECT_EQ(Written(), std::string("\0\0", 2));
+  EXPECT_EQ(page_.stray_writes, 1u);
+  EXPECT_TRUE(Serve({memory_.WriteFault(kWindow.bytes)}));
+  EXPECT_EQ(page_.refused, 1u) << "no guest memory";
+}
+
+TEST_F(PagerTest, AWriteThatCannotBeLetGoIsTriedAgain) {
+  memory_.error = ENOENT;
+  EXPECT_TRUE(Serve({memory_.WriteFault(0x23000)}));
+  EXPECT_EQ(memory_.wakes, (std::vector<Extent>{{0x23000, 0x24000}}));
+  EXPECT_EQ(page_.failed, 1u);
+  memory_.error = ESRCH;
+  EXPECT_FALSE(Serve({memory_.WriteFault(0x23000)})) << "hv_kernel is gone";
 }
 
 TEST_F(PagerTest, ItEndsWithHvKernel) {

@@ -1,150 +1,16 @@
-// Faults of a real process resolved by another one over its userfaultfd, which is killed wherever
-// it makes a call. What guards the test is that the touching threads come to an end.
-#include <fcntl.h>
-#include <gtest/gtest.h>
-#include <linux/userfaultfd.h>
-#include <sys/ioctl.h>
-#include <sys/mman.h>
+// Missing pages of a real process.
+#include "mmu_svc/pager/real_faults.h"
+
 #include <sys/socket.h>
-#include <sys/syscall.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <array>
-#include <atomic>
-#include <cerrno>
-#include <cstring>
-#include <optional>
-#include <string>
-#include <thread>
-#include <type_traits>
 
-#include "mmu_svc/pager/pager.h"
 #include "service/descriptor_socket.h"
 
 namespace hv::mmu {
 namespace {
 
-constexpr uint64_t kPage = 4096;
-constexpr uint64_t kBytes = 8 << 20;
-constexpr int kServedToTheEnd = 0, kDiedAsPlanned = 7;
-
-// Shared memory without a page, of which a userfaultfd watches one of two mappings.
-class WatchedMemory {
- public:
-  WatchedMemory()
-      : file_(memfd_create("ram", MFD_CLOEXEC)),
-        fd_(static_cast<int>(
-            syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK | UFFD_USER_MODE_ONLY))) {
-    if (!fd_.valid()) {
-      refusal = std::string("userfaultfd: ") + std::strerror(errno);
-      return;
-    }
-    EXPECT_EQ(ftruncate(file_.get(), kBytes), 0);
-    watched_ = Map();
-    other_ = Map();
-    uffdio_api api{.api = UFFD_API, .features = UFFD_FEATURE_MISSING_SHMEM, .ioctls = 0};
-    uffdio_register range{};
-    range.range = {.start = window().address, .len = kBytes};
-    range.mode = UFFDIO_REGISTER_MODE_MISSING;
-    if (ioctl(fd_.get(), UFFDIO_API, &api) != 0 || ioctl(fd_.get(), UFFDIO_REGISTER, &range) != 0) {
-      refusal = std::string("userfaultfd of shared memory: ") + std::strerror(errno);
-    }
-  }
-  ~WatchedMemory() {
-    munmap(watched_, kBytes);
-    munmap(other_, kBytes);
-  }
-  Window window() const { return {reinterpret_cast<uint64_t>(watched_), kBytes}; }
-  UniqueFd CopyFd() const { return UniqueFd(dup(fd_.get())); }
-
-  std::string refusal;
-  volatile uint8_t* watched_bytes() const { return static_cast<volatile uint8_t*>(watched_); }
-  volatile uint8_t* other_bytes() const { return static_cast<volatile uint8_t*>(other_); }
-
- private:
-  void* Map() const {
-    return mmap(nullptr, kBytes, PROT_READ | PROT_WRITE, MAP_SHARED, file_.get(), 0);
-  }
-  UniqueFd file_;
-  UniqueFd fd_;
-  void* watched_ = MAP_FAILED;
-  void* other_ = MAP_FAILED;
-};
-
-// Dies before the call numbered `last`, or instead of returning from it.
-class MortalUserfault final : public Userfault {
- public:
-  MortalUserfault(UniqueFd fd, int last, bool after)
-      : real_(std::move(fd)), last_(last), after_(after) {}
-  bool Await() override {
-    return Do([&] { return real_.Await(); });
-  }
-  int Read(std::span<uffd_msg> events) override {
-    return Do([&] { return real_.Read(events); });
-  }
-  Done GiveZeroPages(uint64_t address, uint64_t bytes) override {
-    return Do([&] { return real_.GiveZeroPages(address, bytes); });
-  }
-  void Wake(uint64_t address, uint64_t bytes) override {
-    Do([&] {
-      real_.Wake(address, bytes);
-      return 0;
-    });
-  }
-
- private:
-  template <typename Call>
-  std::invoke_result_t<Call> Do(Call call) {
-    const bool last = ++calls_ == last_;
-    if (last && !after_) _exit(kDiedAsPlanned);
-    auto result = call();
-    if (last) _exit(kDiedAsPlanned);
-    return result;
-  }
-  UserfaultDescriptor real_;
-  const int last_;
-  const bool after_;
-  int calls_ = 0;
-};
-
-class RealFaultsTest : public testing::Test {
- protected:
-  void SetUp() override {
-    if (!memory_->refusal.empty()) GTEST_SKIP() << "SKIPPED: " << memory_->refusal;
-    page_ = static_cast<hv_pager_page*>(
-        mmap(nullptr, kPage, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0));
-  }
-  ~RealFaultsTest() override { munmap(page_, kPage); }
-
-  // A process of mmu_svc's kind: `last` 0 lives on.
-  pid_t StartPager(int last = 0, bool after = false) {
-    const pid_t child = fork();
-    if (child != 0) return child;
-    MortalUserfault userfault(memory_->CopyFd(), last, after);
-    Pager pager(userfault, memory_->window(), ReadAhead({{0, kBytes}}), *page_);
-    pager.TakeOver();
-    while (pager.ServeOnce()) {
-    }
-    _exit(kServedToTheEnd);
-  }
-  static int End(pid_t child) {
-    int status = 0;
-    EXPECT_EQ(waitpid(child, &status, 0), child);
-    return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
-  }
-  // Touches a page each 128 KiB and each of 1 MiB, some for reading and some for writing.
-  void Touch() {
-    volatile uint8_t* bytes = memory_->watched_bytes();
-    for (uint64_t at = 0; at < 4 << 20; at += 128 << 10) EXPECT_EQ(bytes[at], 0);
-    for (uint64_t at = 4 << 20; at < 5 << 20; at += kPage) bytes[at] = 1;
-    done_ = true;
-  }
-
-  std::optional<WatchedMemory> memory_{std::in_place};
-  hv_pager_page* page_ = nullptr;
-  std::atomic<bool> done_ = false;
-};
+using RealFaultsTest = RealFaults;
 
 TEST_F(RealFaultsTest, AnotherProcessGivesWhatIsTouched) {
   const pid_t pager = StartPager();
@@ -195,10 +61,8 @@ TEST_F(RealFaultsTest, ASuccessorResolvesWhatItsPredecessorLeft) {
       EXPECT_FALSE(done_) << "the test shows nothing";
       const pid_t successor = StartPager();
       toucher.join();
-      while ((std::atomic_ref(page_->turn).load() & 1) != 0) std::this_thread::yield();
+      EndIdle(successor);
       EXPECT_GE(page_->wakes, 1u);
-      kill(successor, SIGKILL);
-      End(successor);
     }
   }
 }
@@ -241,7 +105,7 @@ TEST_F(RealFaultsTest, MemoryOfAProcessThatIsGoneIsNoLongerThere) {
   ASSERT_TRUE(userfault.Await());
   kill(owner, SIGKILL);
   EXPECT_EQ(End(owner), -SIGKILL) << "a thread that waits for a page can be killed";
-  const Done done = userfault.GiveZeroPages(address, kPage);
+  const Done done = userfault.GiveZeroPages(address, kPage, Writes::kFree);
   EXPECT_EQ(done.bytes, 0u);
   EXPECT_EQ(done.error, ESRCH);
 }

@@ -1,69 +1,20 @@
 // Guests that touch new memory while mmu_svc, which gives it to them, is killed and stopped, and
 // hvd with it.
-#include <google/protobuf/util/json_util.h>
 #include <gtest/gtest.h>
 #include <signal.h>
 
 #include <functional>
 
-#include "integration_tests/engines/engines.h"
-#include "integration_tests/harness/hvctl.h"
+#include "integration_tests/fault/mmu_svc/paged_guest.h"
 #include "integration_tests/harness/linux_guest.h"
-#include "proto/hv/v1/machine.pb.h"
 
 namespace hv::testing {
 namespace {
 
 constexpr char kKernel[] = "integration_tests/fault/guests/touch_memory.elf";
-constexpr int kDebugExitZero = 1;
-
-bool Contains(const std::string& text, const std::string& part) {
-  return text.find(part) != std::string::npos;
-}
-
-class PagingTest : public ::testing::TestWithParam<const char*> {
+class PagingTest : public PagedGuest {
  protected:
-  void SetUp() override {
-    const auto engine = engines::MakeEngine(GetParam());
-    if (absl::IsFailedPrecondition(engine.status())) GTEST_SKIP() << engine.status().message();
-    const auto doctor = hvctl_.Run({"doctor"}).output;
-    const size_t topic = doctor.find("demand paging");
-    ASSERT_NE(topic, std::string::npos);
-    const std::string found = doctor.substr(topic, doctor.find('\n', topic) - topic);
-    const bool permitted = Contains(found, "both engines") ||
-                           (Contains(found, "soft alone") && GetParam() == std::string("soft"));
-    if (!permitted) GTEST_SKIP() << "SKIPPED: " << found;
-  }
-  ~PagingTest() override { hvctl_.Run({"rm", "--force", "vm"}); }
-
-  std::vector<std::string> RunArguments() const {
-    return {"run",  "--name",   "vm",     "--engine",     GetParam(), "--memory",
-            "512M", "--paging", "demand", "--debug-exit", "--kernel", kKernel};
-  }
-  void Do(const std::string& action) {
-    const auto set =
-        hvctl_.Run({"fault", "set", "vm", "--service", "mmu_svc", "--at", "now", "--do", action});
-    // There may be none at the moment.
-    EXPECT_TRUE(set.status == 0 || Contains(set.errors, "being replaced")) << set.errors;
-  }
-  hv::v1::MemoryPaging Paging() {
-    hv::v1::GuestMemory memory;
-    const auto said = hvctl_.Run({"--json", "memory", "vm"});
-    EXPECT_EQ(said.status, 0) << said.errors;
-    EXPECT_TRUE(google::protobuf::util::JsonStringToMessage(said.output, &memory).ok());
-    return memory.paging();
-  }
-  // Of the process that serves at the moment, as `hvctl services` shows it.
-  pid_t PidOf(const std::string& name) {
-    hv::v1::ListServicesResponse services;
-    const auto said = hvctl_.Run({"--json", "services", "vm"});
-    EXPECT_EQ(said.status, 0) << said.errors;
-    EXPECT_TRUE(google::protobuf::util::JsonStringToMessage(said.output, &services).ok());
-    for (const auto& service : services.services()) {
-      if (service.name() == name) return service.pid();
-    }
-    return -1;
-  }
+  std::vector<std::string> RunArguments() const { return PagedGuest::RunArguments(kKernel); }
   // Does it again and again until the guest has touched all, and looked at all.
   void Torment(Child& guest, const std::function<void()>& what, int least) {
     int times = 0;
@@ -75,8 +26,6 @@ class PagingTest : public ::testing::TestWithParam<const char*> {
     EXPECT_GE(times, least) << "it was over too soon to show anything";
     EXPECT_TRUE(guest.Expect("all right")) << guest.output();
   }
-
-  Hvctl hvctl_;
 };
 
 INSTANTIATE_TEST_SUITE_P(Engines, PagingTest, ::testing::ValuesIn(engines::kEngines),

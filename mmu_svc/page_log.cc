@@ -1,4 +1,4 @@
-#include "mmu_svc/dirty_log.h"
+#include "mmu_svc/page_log.h"
 
 #include <algorithm>
 #include <atomic>
@@ -18,18 +18,18 @@ constexpr uint64_t LowBits(uint64_t count) {
 
 }  // namespace
 
-absl::StatusOr<DirtyLog> DirtyLog::Open(std::span<std::byte> segment, uint64_t pages) {
+absl::StatusOr<PageLog> PageLog::Open(std::span<std::byte> segment, uint64_t pages) {
   const uint64_t words = (pages + kWordPages - 1) / kWordPages;
   if (segment.size() < sizeof(hv_dirty_log) ||
       (segment.size() - sizeof(hv_dirty_log)) / sizeof(uint64_t) < words) {
     return absl::InvalidArgumentError(
-        absl::StrCat("dirty log: ", segment.size(), " bytes are too few for ", pages, " pages"));
+        absl::StrCat("page log: ", segment.size(), " bytes are too few for ", pages, " pages"));
   }
-  return DirtyLog(reinterpret_cast<uint64_t*>(segment.data() + sizeof(hv_dirty_log)), pages);
+  return PageLog(reinterpret_cast<uint64_t*>(segment.data() + sizeof(hv_dirty_log)), pages);
 }
 
 // The bits of 64 pages from `page` on.
-uint64_t DirtyLog::Load(uint64_t page) const {
+uint64_t PageLog::Load(uint64_t page) const {
   const auto word = [this](uint64_t index) -> uint64_t {
     if (index * kWordPages >= pages_) return 0;
     return std::atomic_ref<uint64_t>(words_[index]).load(std::memory_order_relaxed);
@@ -41,7 +41,7 @@ uint64_t DirtyLog::Load(uint64_t page) const {
 }
 
 // As Load, clearing what `bits` names.
-void DirtyLog::ClearWord(uint64_t page, uint64_t bits) {
+void PageLog::ClearWord(uint64_t page, uint64_t bits) {
   const auto clear = [this](uint64_t index, uint64_t mask) {
     if (mask == 0 || index * kWordPages >= pages_) return;
     // Pairs with the OR of whoever writes guest RAM: neither loses a bit of the other.
@@ -53,7 +53,7 @@ void DirtyLog::ClearWord(uint64_t page, uint64_t bits) {
   if (shift != 0) clear(index + 1, bits >> (kWordPages - shift));
 }
 
-std::string DirtyLog::Read(uint64_t first, uint64_t count) const {
+std::string PageLog::Read(uint64_t first, uint64_t count) const {
   std::string bitmap((count + 7) / 8, '\0');
   for (uint64_t done = 0; done < count; done += kWordPages) {
     const uint64_t bits = Load(first + done) & LowBits(count - done);
@@ -62,13 +62,13 @@ std::string DirtyLog::Read(uint64_t first, uint64_t count) const {
   return bitmap;
 }
 
-void DirtyLog::Mark(uint64_t page) {
+void PageLog::Mark(uint64_t page) {
   if (page >= pages_) return;
   std::atomic_ref<uint64_t>(words_[page / kWordPages])
       .fetch_or(uint64_t{1} << (page % kWordPages), std::memory_order_relaxed);
 }
 
-void DirtyLog::Clear(uint64_t first, absl::string_view bitmap) {
+void PageLog::Clear(uint64_t first, absl::string_view bitmap) {
   for (size_t at = 0; at < bitmap.size(); at += sizeof(uint64_t)) {
     uint64_t bits = 0;
     std::memcpy(&bits, bitmap.data() + at, std::min(sizeof(bits), bitmap.size() - at));
@@ -76,7 +76,7 @@ void DirtyLog::Clear(uint64_t first, absl::string_view bitmap) {
   }
 }
 
-void DirtyLog::ClearAll(uint64_t first, uint64_t count) {
+void PageLog::ClearAll(uint64_t first, uint64_t count) {
   for (uint64_t done = 0; done < count; done += kWordPages) {
     ClearWord(first + done, LowBits(count - done));
   }

@@ -1,4 +1,4 @@
-#include "mmu_svc/dirty_log.h"
+#include "mmu_svc/page_log.h"
 
 #include <atomic>
 #include <random>
@@ -13,9 +13,9 @@ namespace {
 
 constexpr uint64_t kPages = 200;  // the last word is used in part
 
-class DirtyLogTest : public testing::Test {
+class PageLogTest : public testing::Test {
  protected:
-  DirtyLogTest() : memory_(sizeof(hv_dirty_log) / 8 + (kPages + 63) / 64) {}
+  PageLogTest() : memory_(sizeof(hv_dirty_log) / 8 + (kPages + 63) / 64) {}
 
   std::span<std::byte> segment() {
     return {reinterpret_cast<std::byte*>(memory_.data()), memory_.size() * 8};
@@ -36,16 +36,16 @@ class DirtyLogTest : public testing::Test {
 
   using Pages = std::vector<uint64_t>;
   std::vector<uint64_t> memory_;
-  DirtyLog log_ = DirtyLog::Open(segment(), kPages).value();
+  PageLog log_ = PageLog::Open(segment(), kPages).value();
 };
 
-TEST_F(DirtyLogTest, ASegmentThatIsTooSmallIsRefused) {
-  EXPECT_TRUE(DirtyLog::Open(segment(), 256).ok());
-  EXPECT_FALSE(DirtyLog::Open(segment(), 257).ok());
-  EXPECT_FALSE(DirtyLog::Open({}, 0).ok());
+TEST_F(PageLogTest, ASegmentThatIsTooSmallIsRefused) {
+  EXPECT_TRUE(PageLog::Open(segment(), 256).ok());
+  EXPECT_FALSE(PageLog::Open(segment(), 257).ok());
+  EXPECT_FALSE(PageLog::Open({}, 0).ok());
 }
 
-TEST_F(DirtyLogTest, ReadingShowsTheRangeAloneAndClearsNothing) {
+TEST_F(PageLogTest, ReadingShowsTheRangeAloneAndClearsNothing) {
   for (uint64_t page : {0, 63, 64, 130, 199}) Mark(page);
   EXPECT_EQ(Marked(0, kPages), (Pages{0, 63, 64, 130, 199}));
   EXPECT_EQ(Marked(60, 70), (Pages{63, 64}));
@@ -54,7 +54,7 @@ TEST_F(DirtyLogTest, ReadingShowsTheRangeAloneAndClearsNothing) {
   EXPECT_EQ(log_.Read(3, 9).size(), 2u);
 }
 
-TEST_F(DirtyLogTest, MarkingSetsOneBitAndNoneThatIsNotThere) {
+TEST_F(PageLogTest, MarkingSetsOneBitAndNoneThatIsNotThere) {
   log_.Mark(3);
   log_.Mark(3);
   log_.Mark(kPages - 1);
@@ -63,7 +63,7 @@ TEST_F(DirtyLogTest, MarkingSetsOneBitAndNoneThatIsNotThere) {
   EXPECT_EQ(Marked(0, kPages), (Pages{3, kPages - 1}));
 }
 
-TEST_F(DirtyLogTest, WhatWasReadIsClearedAndNothingElse) {
+TEST_F(PageLogTest, WhatWasReadIsClearedAndNothingElse) {
   for (uint64_t page : {5, 70, 71, 150}) Mark(page);
   const std::string read = log_.Read(3, 100);
   Mark(72);  // meanwhile
@@ -71,7 +71,7 @@ TEST_F(DirtyLogTest, WhatWasReadIsClearedAndNothingElse) {
   EXPECT_EQ(Marked(0, kPages), (Pages{72, 150}));
 }
 
-TEST_F(DirtyLogTest, ARangeIsClearedUpToItsEnds) {
+TEST_F(PageLogTest, ARangeIsClearedUpToItsEnds) {
   for (uint64_t page = 0; page < kPages; ++page) Mark(page);
   log_.ClearAll(10, 150);
   Pages expected;
@@ -80,7 +80,7 @@ TEST_F(DirtyLogTest, ARangeIsClearedUpToItsEnds) {
   EXPECT_EQ(Marked(0, kPages), expected);
 }
 
-TEST_F(DirtyLogTest, BitsPastTheLastPageTouchNothing) {
+TEST_F(PageLogTest, BitsPastTheLastPageTouchNothing) {
   Mark(199);
   log_.Clear(192, std::string(64, '\xff'));
   log_.Clear(UINT64_MAX / 4096, std::string(64, '\xff'));
@@ -88,7 +88,7 @@ TEST_F(DirtyLogTest, BitsPastTheLastPageTouchNothing) {
 }
 
 // Any range at any place agrees with a plain set of pages.
-TEST_F(DirtyLogTest, RandomUseAgreesWithASetOfPages) {
+TEST_F(PageLogTest, RandomUseAgreesWithASetOfPages) {
   std::mt19937_64 random(5);
   std::vector<bool> model(kPages);
   for (int round = 0; round < 20000; ++round) {
@@ -109,7 +109,7 @@ TEST_F(DirtyLogTest, RandomUseAgreesWithASetOfPages) {
   }
 }
 
-TEST_F(DirtyLogTest, MarksMadeWhileTheLogIsTakenAreNotLost) {
+TEST_F(PageLogTest, MarksMadeWhileTheLogIsTakenAreNotLost) {
   constexpr int kMarks = 100000;
   // Bits that were clear when they were set: as many as are taken in the end.
   uint64_t marked = 0;
