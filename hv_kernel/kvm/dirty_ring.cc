@@ -28,28 +28,54 @@ DirtyRing::~DirtyRing() {
 }
 
 bool DirtyRing::Collect(const MemorySlots& slots, std::atomic<uint64_t>* log) {
+  return CollectCells(slots, log) < count_;
+}
+
+bool DirtyRing::MakeRoom(const MemorySlots& slots, std::atomic<uint64_t>* log,
+                         absl::FunctionRef<void()> reset) {
+  const uint32_t collected = CollectCells(slots, log);
+  const bool stuck = next_ == std::exchange(full_at_, next_);
+  if (stuck) {
+    for (uint32_t i = 0; i < count_; ++i) {
+      if (!IsTaken(next_ + i, reset)) continue;
+      next_ += i + 1;
+      for (const uint32_t end = next_ + count_ / 4; next_ != end; ++next_) GiveBack(next_);
+      break;
+    }
+    full_at_ = next_;
+  }
+  reset();
+  return !stuck && collected < count_;
+}
+
+bool DirtyRing::IsTaken(uint32_t number, absl::FunctionRef<void()> reset) {
+  const uint32_t before = Flags(number).load(std::memory_order_acquire);  // as in CollectCells
+  GiveBack(number);
+  reset();
+  uint32_t expected = KVM_DIRTY_GFN_F_RESET;
+  // As it was, where KVM did not take it.
+  return !Flags(number).compare_exchange_strong(expected, before, std::memory_order_acq_rel);
+}
+
+uint32_t DirtyRing::CollectCells(const MemorySlots& slots, std::atomic<uint64_t>* log) {
   for (uint32_t collected = 0;; ++collected, ++next_) {
     kvm_dirty_gfn& cell = cells_[next_ & (count_ - 1)];
-    std::atomic_ref<uint32_t> flags(cell.flags);
     // Pairs with KVM's release store when it has written the cell.
-    if ((flags.load(std::memory_order_acquire) & KVM_DIRTY_GFN_F_DIRTY) == 0) {
-      return collected < count_;
+    if ((Flags(next_).load(std::memory_order_acquire) & KVM_DIRTY_GFN_F_DIRTY) == 0) {
+      return collected;
     }
     const hv_memory_slot& slot = slots.slot(cell.slot & 0xffff);  // above: the address space, 0
     const uint64_t page = slot.offset / kPageBytes + cell.offset;
     if (log != nullptr && cell.offset < slot.bytes / kPageBytes) {
       log[page / 64].fetch_or(1ull << (page % 64), std::memory_order_relaxed);
     }
-    // Pairs with KVM's acquire load when it takes cells back.
-    flags.store(KVM_DIRTY_GFN_F_RESET, std::memory_order_release);
+    GiveBack(next_);
   }
 }
 
-void DirtyRing::SkipSome() {
-  for (uint32_t end = next_ + count_ / 4; next_ != end; ++next_) {
-    std::atomic_ref<uint32_t>(cells_[next_ & (count_ - 1)].flags)
-        .store(KVM_DIRTY_GFN_F_RESET, std::memory_order_release);  // as in Collect
-  }
+void DirtyRing::GiveBack(uint32_t number) {
+  // Pairs with KVM's acquire load when it takes cells back.
+  Flags(number).store(KVM_DIRTY_GFN_F_RESET, std::memory_order_release);
 }
 
 }  // namespace hv::kvm

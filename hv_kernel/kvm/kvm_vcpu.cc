@@ -87,9 +87,9 @@ std::optional<Exit> KvmVcpu::TakeExit() {
     case ExitKind::kMsrWrite: return TakeMsr(/*write=*/true);
     case ExitKind::kPriority: return std::nullopt;  // told above
     case ExitKind::kDirtyRingFull:
-      CollectDirty();
-      if (vm_.ring_overflows.load(std::memory_order_relaxed) != 0) ring_.SkipSome();
-      CHECK(ioctl(vm_.fd.get(), KVM_RESET_DIRTY_RINGS, 0) >= 0);
+      NoteCollected(ring_.MakeRoom(vm_.slots, vm_.dirty_log, [this] {
+        CHECK(ioctl(vm_.fd.get(), KVM_RESET_DIRTY_RINGS, 0) >= 0);
+      }));
       return std::nullopt;
     case ExitKind::kReason: break;
   }

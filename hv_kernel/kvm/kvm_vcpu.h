@@ -52,6 +52,9 @@ class KvmVcpu final : public VcpuEngine {
  private:
   KvmVcpu(const VcpuConfig& config, Vm& vm, UniqueFd fd, RunPage run, DirtyRing ring);
 
+  // `all`: no page that was written is missing in the log.
+  void NoteCollected(bool all);
+
   Exit NextExit();
   std::optional<Exit> Enter();
   std::optional<Exit> TakeExit();

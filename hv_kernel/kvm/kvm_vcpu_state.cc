@@ -85,10 +85,10 @@ void KvmVcpu::Abandon() {
   }
 }
 
-void KvmVcpu::CollectDirty() {
-  if (!ring_.Collect(vm_.slots, vm_.dirty_log)) {
-    vm_.ring_overflows.fetch_add(1, std::memory_order_relaxed);
-  }
+void KvmVcpu::CollectDirty() { NoteCollected(ring_.Collect(vm_.slots, vm_.dirty_log)); }
+
+void KvmVcpu::NoteCollected(bool all) {
+  if (!all) vm_.ring_overflows.fetch_add(1, std::memory_order_relaxed);
   if (vm_.ring_overflows.load(std::memory_order_relaxed) == 0) return;
   if (vm_.logs_writes && vm_.dirty_log != nullptr) vm_.slots.MarkAll(vm_.dirty_log);
 }

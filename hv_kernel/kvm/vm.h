@@ -30,8 +30,8 @@ struct Vm {
   std::span<std::byte> ram;
   std::atomic<uint64_t>* dirty_log = nullptr;
   bool logs_writes = false;
-  // Times that a dirty ring was full to the last cell (DirtyRing::Collect). After one, all that is
-  // logged counts as written whenever a vCPU leaves.
+  // Times that a dirty ring may have lost pages (DirtyRing::Collect, MakeRoom). After one, all that
+  // is logged counts as written whenever a vCPU leaves.
   std::atomic<uint64_t> ring_overflows{0};
 };
 
